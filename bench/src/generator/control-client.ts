@@ -1,0 +1,62 @@
+import { connect, type Socket } from "node:net";
+import { type ControlRequest, type CpuReading, eachLine, type MemoryReading } from "../servers/control.ts";
+
+/** The generator's end of the control connection. */
+export class ControlClient {
+  readonly #socket: Socket;
+  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  #lastId = 0;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    eachLine(socket, (line) => {
+      const { id, value } = JSON.parse(line) as { id: number; value: unknown };
+      this.#waiting.get(id)?.resolve(value);
+      this.#waiting.delete(id);
+    });
+    socket.on("close", () => {
+      for (const { reject } of this.#waiting.values()) {
+        reject(new Error("The server under test ended in the middle of a run; its own output says why."));
+      }
+    });
+    socket.on("error", () => socket.destroy());
+  }
+
+  static open(port: number): Promise<ControlClient> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+      socket.once("connect", () => resolve(new ControlClient(socket)));
+      socket.once("error", reject);
+    });
+  }
+
+  /** Makes the server publish `messages` broadcasts in one synchronous run. */
+  tick(messages: number, payloadBytes: number): void {
+    this.#send({ do: "tick", messages, payloadBytes });
+  }
+
+  cpu(): Promise<CpuReading> {
+    return this.#ask((id) => ({ do: "cpu", id })) as Promise<CpuReading>;
+  }
+
+  memory(settleMs: number): Promise<MemoryReading> {
+    return this.#ask((id) => ({ do: "memory", id, settleMs })) as Promise<MemoryReading>;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #ask(request: (id: number) => ControlRequest): Promise<unknown> {
+    this.#lastId++;
+    const id = this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#send(request(id));
+    });
+  }
+
+  #send(request: ControlRequest): void {
+    this.#socket.write(`${JSON.stringify(request)}\n`);
+  }
+}

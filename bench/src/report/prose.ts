@@ -1,0 +1,56 @@
+/** The sentences of the page: how to repeat it, under what conditions it was measured, what it does not show. */
+import type { Results } from "../runner/results.ts";
+import { serverEntry } from "../servers/catalogue.ts";
+
+export const howToRun = `One workload file (\`src/workloads.ts\`), several servers (\`src/servers/\`), one generator (\`src/generator/\`).
+
+\`\`\`sh
+npm run bench -- --quick     # under five minutes
+npm run bench                # the full run; writes results/latest.json and this page
+npm run bench -- --workloads echo --servers portcullis,naive-ws --repeats 1 --dry-run
+npm run bench -- --workloads broadcast-1 --servers portcullis --profile
+\`\`\`
+
+\`--profile\` measures nothing: it runs each server once under V8's sampling profiler and prints where the time went.`;
+
+export function conditions(results: Results): string {
+  const { machine, versions, workloads } = results;
+  const used = results.servers.map((server) => serverEntry(server).title).join(", ");
+  const versionList = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    `- ${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, kernel ${machine.kernel}, Node ${machine.node}; ${versionList.join(", ")}. Measured ${results.measuredAt.slice(0, 10)}, load average at the start ${results.loadAtStart.toFixed(2)}.`,
+    `- Loopback, no TLS, no compression, no native add-ons of \`ws\`. ${results.pinned ? "The server's process is pinned to one core, the generator's to another." : "Nothing was pinned to a core."} Every run starts a new server and a new generator.`,
+    `- Interleaved: ${used}, and again, ${workloads.map(({ name, repeats }) => `${repeats} × ${name}`).join(", ")}.`,
+    ...workloads.map((named) => `- **${named.title}**: ${describe(named.workload)}`),
+  ].join("\n");
+}
+
+function describe(workload: Results["workloads"][number]["workload"]): string {
+  switch (workload.kind) {
+    case "connect":
+      return `${workload.connections.toLocaleString("en-US")} connections after ${workload.warmUp.toLocaleString("en-US")} uncounted ones, ${workload.concurrency} under way at a time: TCP, upgrade, check of a signed token of its own user, join of one room. None is closed inside the window. p50 and p99 are from opening to joined.`;
+    case "echo":
+      return `${workload.connections.toLocaleString("en-US")} connections, each with one push of ${workload.payloadBytes} bytes of JSON outstanding; the reply's arrival sends the next. ${seconds(workload.windowMs)} after ${seconds(workload.warmUpMs)} of warm-up.`;
+    case "broadcast":
+      return `${workload.subscribers.toLocaleString("en-US")} subscribers, payloads of ${workload.payloadBytes} bytes of JSON, ${workload.messagesPerTick} broadcast in one synchronous run; the next run begins when all of the last one has reached everybody. ${seconds(workload.windowMs)} after ${seconds(workload.warmUpMs)} of warm-up. p50 and p99 are from the call that publishes to the arrival.`;
+    case "memory":
+      return `(resident with ${workload.connections.toLocaleString("en-US")} connections - resident with none) / connections, each reading after two forced collections ${seconds(workload.settleMs)} apart.`;
+  }
+}
+
+export function notes(results: Results): string {
+  return [
+    "- **The ratios are the result.** The figures beside them drift by a third or more between hours on a shared virtual machine; servers measured a few seconds apart drift together.",
+    "- CPU is user and system time of the whole server process, asked of the process itself (`process.cpuUsage`) before and after the window. On loopback a sender also pays for most of the receiver's TCP work, so a network card would make all servers look better, and more alike.",
+    "- `per second` is the rate one generator got out of a closed loop, limited by whichever of the two cores was full (last columns). It is no measure of what a server can do at most; `per CPU second` is the better guess.",
+    "- The latencies of the closed loops are mostly queueing: a thousand things are asked for at once, so p50 is about half of the time all of them take.",
+    "- The naive server stringifies for every recipient because that is what most hand-written servers do. The column `ws`, stringified once shows how much of the difference is that alone. It has no back-pressure, no heartbeat, no limits and no reconnect story.",
+    "- All servers check the same signed token with the same function. Portcullis also checks the origin and subscribes each connection to its user's id, by which it can be disconnected; the other two do neither. Socket.IO gets the token in its own connect packet, one message later, as its clients send it.",
+    "- The generator reads frames by their length alone; on one connection in 16 (echo) or 25 (broadcast) it parses and compares every message, its order included. Loss, repetition and wrong content are counted and would be listed at the top.",
+    `- Memory is what the process holds resident; the kernel's buffers, about 5 KB more per connection, are in none of the figures.${results.workloads.some(({ repeats }) => repeats < 5) ? " Fewer than five repeats were made of some workloads: a spread of so few says little." : ""}`,
+  ].join("\n");
+}
+
+function seconds(ms: number): string {
+  return `${ms / 1000} s`;
+}

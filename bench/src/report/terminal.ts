@@ -1,0 +1,43 @@
+/** The table printed at the end of a run. */
+import { generatorShare, type Results, runsOf } from "../runner/results.ts";
+import { serverEntry } from "../servers/catalogue.ts";
+import { figuresOf, mainText, medianOf, ours, ratioText, ratioTo, significant } from "./figures.ts";
+import { warningsOf } from "./warnings.ts";
+
+export function toTerminal(results: Results): string {
+  const rows: string[][] = [["", "per operation", "rate/s", "p99 ms", "lost", "generator", "Portcullis / this"]];
+  for (const named of results.workloads) {
+    rows.push([named.title]);
+    for (const server of results.servers) {
+      const runs = runsOf(results, named.name, server);
+      const figures = figuresOf(runs);
+      if (figures !== undefined) {
+        rows.push([
+          `  ${serverEntry(server).title.replaceAll("`", "")}`,
+          mainText(named, figures.main),
+          significant(figures.ratePerSecond),
+          figures.p99Us === null ? "–" : significant(figures.p99Us / 1000),
+          String(figures.lost + figures.wrong),
+          `${Math.round((medianOf(runs, generatorShare) ?? 0) * 100)} %`,
+          server === ours ? "" : ratioText(ratioTo(results, named.name, server)),
+        ]);
+      }
+    }
+  }
+  const warnings = warningsOf(results).map((warning) => `! ${warning.replaceAll("**", "")}`);
+  return [align(rows), "", ...warnings].join("\n");
+}
+
+function align(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.filter((row) => row.length > 1).map((row) => row[column]?.length ?? 0)),
+  );
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}

@@ -1,0 +1,39 @@
+/** Portcullis as its README has it: a signed token at the edge, one channel, defaults everywhere. */
+import { defineEndpoint, defineSocket, signedToken } from "portcullis";
+import { benchSecretKeyBase, messageEvent, roomTopic, tokenMaxAgeSeconds, tokenSalt } from "../scenario.ts";
+import type { ServerUnderTest } from "./server.ts";
+
+const userSocket = defineSocket({
+  authenticate: signedToken({ salt: tokenSalt, maxAgeSeconds: tokenMaxAgeSeconds }),
+  connect({ identity }) {
+    return { userId: identity.subject };
+  },
+  id: (assigns) => `users:${assigns.userId}`,
+});
+
+const roomChannel = userSocket
+  .channel("room:{name}", {
+    authorize: "everyone",
+  })
+  .on({
+    echo(payload) {
+      return payload;
+    },
+  });
+
+export async function startPortcullis(): Promise<ServerUnderTest> {
+  const endpoint = defineEndpoint({
+    secretKeyBase: benchSecretKeyBase,
+    sockets: { "/socket": { socket: userSocket, channels: [roomChannel] } },
+  });
+  const listening = await endpoint.listen({ port: 0, host: "127.0.0.1" });
+  return {
+    port: listening.port,
+    publish(payload) {
+      endpoint.broadcast(roomTopic, messageEvent, payload);
+    },
+    async close() {
+      await listening.close();
+    },
+  };
+}

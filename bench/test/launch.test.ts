@@ -1,0 +1,22 @@
+import { expect, test } from "vitest";
+import { launch } from "../src/runner/launch.ts";
+import { workloadsOf } from "../src/workloads.ts";
+
+const fromSource = { nodeArguments: ["--import", "tsx", "--conditions=portcullis-source"] };
+
+test("server and generator run, and end, in processes of their own", async () => {
+  const [named] = workloadsOf("smoke").filter(({ name }) => name === "broadcast-1");
+  if (named === undefined) {
+    throw new Error("The workload has another name now.");
+  }
+  const outcome = await launch("naive-ws", named.workload, fromSource);
+  expect(outcome).toMatchObject({ lost: 0, wrong: 0 });
+  expect(outcome.serverCpu.userUs).toBeGreaterThan(0);
+}, 20_000);
+
+test("a process that fails is an error that says which", async () => {
+  const broken = { serverArguments: ["--import", "data:text/javascript,process.exit(3)"] };
+  await expect(launch("naive-ws", { kind: "memory", connections: 1, settleMs: 0 }, broken)).rejects.toThrow(
+    "The naive-ws process ended (code 3) before it answered",
+  );
+});

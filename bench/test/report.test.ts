@@ -1,0 +1,107 @@
+/** What is printed follows from the runs, and the committed page from the committed results. */
+import { existsSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { readOptions } from "../src/options.ts";
+import { toMarkdown } from "../src/report/markdown.ts";
+import { toTerminal } from "../src/report/terminal.ts";
+import { warningsOf } from "../src/report/warnings.ts";
+import type { Results, Run } from "../src/runner/results.ts";
+import { plan } from "../src/runner/schedule.ts";
+import { median, ratios } from "../src/runner/statistics.ts";
+import type { ServerName } from "../src/servers/catalogue.ts";
+import { workloadsOf } from "../src/workloads.ts";
+
+const committed = new URL("../results/latest.json", import.meta.url);
+
+test("the page is what the committed results say", () => {
+  if (existsSync(committed)) {
+    const results = JSON.parse(readFileSync(committed, "utf8")) as Results;
+    expect(readFileSync(new URL("../README.md", import.meta.url), "utf8")).toBe(toMarkdown(results));
+  }
+});
+
+test("runs are interleaved, and a server only meets the workloads it is meant for", () => {
+  const workloads = workloadsOf("quick").filter(({ name }) => name === "echo" || name === "broadcast-1");
+  const planned = plan(workloads, ["portcullis", "naive-ws", "ws-encode-once"]).map(
+    ({ named, server, repeat }) => `${named.name} ${server} ${repeat}`,
+  );
+  expect(planned.slice(0, 4)).toEqual(["echo portcullis 1", "echo naive-ws 1", "echo portcullis 2", "echo naive-ws 2"]);
+  expect(planned.slice(6, 10)).toEqual([
+    "broadcast-1 portcullis 1",
+    "broadcast-1 naive-ws 1",
+    "broadcast-1 ws-encode-once 1",
+    "broadcast-1 portcullis 2",
+  ]);
+});
+
+test("medians and ratios of neighbouring runs", () => {
+  expect(median([5, 1, 9])).toBe(5);
+  expect(median([4, 1, 9, 2])).toBe(3);
+  expect(ratios([1, 2, 30], [2, 2, 10])).toEqual({ median: 1, min: 0.5, max: 3 });
+});
+
+describe("the report", () => {
+  const sound = resultsOf([run("portcullis", 3000, 0), run("naive-ws", 6000, 0)]);
+
+  test("gives CPU per operation, rates and the ratio", () => {
+    for (const text of [toMarkdown(sound), toTerminal(sound)]) {
+      expect(text).toContain("3.00 µs");
+      expect(text).toContain("6.00 µs");
+      expect(text).toContain("0.50 (0.50–0.50)");
+    }
+    expect(toMarkdown(sound)).toContain("333,333");
+    expect(warningsOf(sound)).toEqual([]);
+  });
+
+  test("says that messages were lost, that the generator was full, that others used the machine", () => {
+    const warnings = warningsOf(resultsOf([run("portcullis", 3000, 7), run("naive-ws", 6000, 0, 990_000, 200_000)]));
+    expect(warnings.join("\n")).toMatch(/Provisional.*saturated \(99 %.*naive.*against Portcullis: 7 lost/s);
+  });
+
+  test("names no machine", () => {
+    expect(Object.keys(sound.machine)).toEqual(["processor", "cores", "memoryGiB", "system", "kernel", "node"]);
+  });
+});
+
+test("options are checked before anything runs", () => {
+  expect(() => readOptions(["--servers", "apache"])).toThrow(
+    /Expected `--servers` to list some of portcullis, .*; got "apache"/,
+  );
+  expect(() => readOptions(["--repeats", "0"])).toThrow(/whole number above 0/);
+  expect(readOptions(["--quick", "--workloads", "echo", "--repeats", "2"]).workloads).toMatchObject([
+    { name: "echo", repeats: 2 },
+  ]);
+});
+
+function resultsOf(runs: readonly Run[]): Results {
+  return {
+    measuredAt: "2026-01-01T00:00:00.000Z",
+    scale: "full",
+    machine: { processor: "test", cores: 2, memoryGiB: 4, system: "test", kernel: "1", node: "v20.0.0" },
+    pinned: true,
+    loadAtStart: 0,
+    versions: { ws: "8.0.0" },
+    workloads: workloadsOf("full").filter(({ name }) => name === "echo"),
+    servers: ["portcullis", "naive-ws"],
+    runs,
+  };
+}
+
+function run(server: ServerName, serverUs: number, lost: number, generatorUs = 1000, othersCpuUs = 0): Run {
+  return {
+    workload: "echo",
+    server,
+    repeat: 1,
+    wallMs: 1000,
+    serverCpu: { userUs: serverUs, systemUs: 0 },
+    generatorCpu: { userUs: generatorUs, systemUs: 0 },
+    othersCpuUs,
+    operations: 1000,
+    lost,
+    wrong: 0,
+    checked: 1,
+    latency: { samples: 1, p50Us: 10, p99Us: 20 },
+    memory: null,
+    lastWords: "",
+  };
+}
