@@ -1,0 +1,135 @@
+/** The package as npm would publish it, in an empty project: its files, its exports, its types, the README's start. */
+import { readFileSync } from "node:fs";
+import { dirname, join, posix } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { compilers, libraryFolder } from "../../../../scripts/repository.ts";
+import { checkTypes } from "../../../../scripts/type-tests.ts";
+import { createProject, filesBelow, type Project, run } from "./project.ts";
+import { exampleIn, readme, startExample } from "./readme-example.ts";
+
+const timeout = 120_000;
+let project: Project;
+
+beforeAll(async () => {
+  project = await createProject();
+}, timeout);
+
+afterAll(() => project?.remove());
+
+const manifest = JSON.parse(readFileSync(join(libraryFolder, "package.json"), "utf8")) as {
+  exports: Record<string, string | Record<string, string>>;
+};
+const modules = Object.entries(manifest.exports).flatMap(([subpath, conditions]) =>
+  typeof conditions === "string"
+    ? []
+    : [{ name: `portcullis${subpath.slice(1)}`, source: conditions["portcullis-source"] ?? "" }],
+);
+
+test("holds the build, its sources, a README and the licence, and nothing else", () => {
+  const files = filesBelow(project.installed);
+  expect(files).toEqual(
+    expect.arrayContaining(["LICENSE", "README.md", "package.json", "dist/index.js", "src/index.ts"]),
+  );
+  const others = files.filter((file) => !/^(dist|src)\//.test(file));
+  expect(others).toEqual(["LICENSE", "README.md", "package.json"]);
+  expect(
+    files.filter(
+      (file) => /\.test\.|(^|\/)test[s-]?|tsconfig|\.tsbuildinfo$/.test(file) && !file.includes("/testing/"),
+    ),
+  ).toEqual([]);
+});
+
+test("has a declaration for every built file, and maps that lead to the sources beside it", () => {
+  const files = new Set(filesBelow(project.installed));
+  const built = [...files].filter((file) => /^dist\/.*\.js$/.test(file));
+  expect(built.length).toBeGreaterThan(0);
+  for (const file of built) {
+    expect(files).toContain(file.replace(/\.js$/, ".d.ts"));
+    const map = JSON.parse(readFileSync(join(project.installed, `${file}.map`), "utf8")) as { sources: string[] };
+    for (const source of map.sources) expect(files).toContain(posix.join(dirname(file), source));
+  }
+});
+
+test("exports from every subpath what the source exports", { timeout }, async () => {
+  const names = JSON.stringify(modules.map(({ name }) => name));
+  const script = `for (const name of ${names}) console.log(JSON.stringify([name, Object.keys(await import(name)).sort()]));`;
+  const output = await run(process.execPath, [project.write("import-all.mjs", script)], project.folder);
+  const packed = Object.fromEntries(
+    output
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as [string, string[]]),
+  );
+  for (const { name, source } of modules) {
+    const fromSource = await import(/* @vite-ignore */ pathToFileURL(join(libraryFolder, source)).href);
+    expect(packed[name], name).toEqual(Object.keys(fromSource).sort());
+  }
+  expect(Object.keys(packed)).toEqual(modules.map(({ name }) => name));
+});
+
+test.each(Object.entries(compilers))(
+  "compiles for a user of %s, declarations and all",
+  { timeout },
+  async (name, compiler) => {
+    const imports = modules.map(
+      ({ name }, index) => `import type * as module${index} from "${name}";\nexport type { module${index} };`,
+    );
+    project.write(`types-${name}.ts`, `${imports.join("\n")}\n`);
+    const compilerOptions = {
+      strict: true,
+      module: "nodenext",
+      target: "es2023",
+      types: ["node"],
+      skipLibCheck: false,
+    };
+    const config = { compilerOptions, include: [`types-${name}.ts`] };
+    const { errors } = await checkTypes(compiler, project.write(`tsconfig.${name}.json`, JSON.stringify(config)));
+    expect(errors).toEqual([]);
+  },
+);
+
+test("runs the README's example, which compiles and takes a socket", { timeout }, async () => {
+  const example = exampleIn(readme());
+  expect(example.code.trim().split("\n").length).toBeLessThanOrEqual(20);
+  const file = project.write("start.ts", example.code);
+  const compilerOptions = { strict: true, module: "nodenext", target: "es2023", types: ["node"], skipLibCheck: false };
+  const config = project.write("tsconfig.start.json", JSON.stringify({ compilerOptions, include: ["start.ts"] }));
+  expect((await checkTypes(compilers.typescript7, config)).errors).toEqual([]);
+
+  const running = await startExample(file, example);
+  try {
+    const { port, token } = running;
+    const bearer = token && `base64url.bearer.phx.${Buffer.from(token).toString("base64url")}`;
+    const query = new URLSearchParams({ vsn: "2.0.0", ...(token && { token }) });
+    const url = `ws://localhost:${port}${example.path}/websocket?${query}`;
+    const socket = new WebSocket(url, bearer ? ["phoenix", bearer] : []);
+    await opened(socket);
+    expect(await ask(socket, [null, "1", "phoenix", "heartbeat", {}])).toMatchObject({ status: "ok" });
+    if (example.join)
+      expect(await ask(socket, ["2", "2", example.join, "phx_join", {}])).toMatchObject({ status: "ok" });
+    socket.terminate();
+  } finally {
+    await running.stop();
+  }
+});
+
+function opened(socket: WebSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once("open", resolve);
+    socket.once("error", reject);
+  });
+}
+
+/** Sends a message and resolves with the payload of the reply to it. */
+function ask(socket: WebSocket, message: [string | null, string, string, string, object]): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    socket.once("close", () => reject(new Error(`closed before the answer to ${message[3]}`)));
+    socket.on("message", (data) => {
+      const [, ref, , event, payload] = JSON.parse(String(data)) as [string, string, string, string, unknown];
+      if (event === "phx_reply" && ref === message[1]) resolve(payload);
+    });
+    socket.send(JSON.stringify(message));
+  });
+}
