@@ -1,0 +1,96 @@
+import type { Socket } from "phoenix";
+import type { Person, ProbeAnswer } from "../../../shared/api.ts";
+import { api } from "../api.ts";
+import { createStore } from "../store.ts";
+import { record } from "./log.ts";
+import { openSocket } from "./open-socket.ts";
+
+/** What happened to the connection, for step 6. */
+export interface Happening {
+  readonly at: Date;
+  readonly text: string;
+  readonly tone: "pass" | "refuse" | "plain";
+}
+
+/** The authenticated socket of this page, from the first attempt to the day it is thrown out. */
+export interface UserConnection {
+  readonly status: "none" | "connecting" | "open" | "lost" | "out";
+  readonly person: Person | null;
+  readonly socket: Socket | null;
+  /** Kept after a sign-out everywhere, to show that it is worthless. */
+  readonly token: string | null;
+  readonly happenings: readonly Happening[];
+  /** The server's raw answer to the old token, once it has been refused. */
+  readonly answer: ProbeAnswer | null;
+}
+
+const none: UserConnection = { status: "none", person: null, socket: null, token: null, happenings: [], answer: null };
+
+export const userConnection = createStore<UserConnection>(none);
+
+/** After so many attempts in a row that failed, the page finds out why. */
+const attemptsBeforeAsking = 3;
+
+/** `onOut` is called once, when the server has refused the token for good. */
+export function connectUser(person: Person, token: string, onOut: () => void): void {
+  forgetUser();
+  const socket = openSocket("/auth_socket", token);
+  userConnection.set({ ...none, status: "connecting", person, socket, token });
+
+  let open = false;
+  let failed = 0;
+  const isCurrent = () => userConnection.get().socket === socket;
+
+  socket.onOpen(() => {
+    if (!isCurrent()) return;
+    open = true;
+    failed = 0;
+    patch({ status: "open" });
+    note("Connected with a signed token.", "pass");
+  });
+
+  // The client reconnects by itself, with the token it holds; this only watches.
+  socket.onClose(({ code }) => {
+    if (!isCurrent()) return;
+    if (open) {
+      open = false;
+      patch({ status: "lost" });
+      note(`The server closed the connection (${code}). The client tries again by itself.`, "plain");
+      return;
+    }
+    failed += 1;
+    note(`Attempt ${failed} with the same token: failed (${code}).`, "refuse");
+    if (failed % attemptsBeforeAsking === 0) void findOutWhy();
+  });
+
+  async function findOutWhy(): Promise<void> {
+    // To the browser a server that is down and a token that is void look the same, so ask the server.
+    const answer = await api.probe({ scenario: "held", token }).catch(() => null);
+    if (!isCurrent() || open || answer === null || !answer.statusLine.includes(" 403 ")) return;
+    socket.disconnect();
+    record("/auth_socket", "connection", "the page stops trying: the token is refused");
+    note("The page asked why, and stops trying.", "plain");
+    patch({ status: "out", answer });
+    onOut();
+  }
+
+  socket.connect();
+}
+
+/** Closes the connection, if there is one, and forgets the token. */
+export function forgetUser(): void {
+  const { socket } = userConnection.get();
+  userConnection.set(none);
+  socket?.disconnect();
+}
+
+function patch(change: Partial<UserConnection>): void {
+  userConnection.set((current) => ({ ...current, ...change }));
+}
+
+function note(text: string, tone: Happening["tone"]): void {
+  userConnection.set((current) => ({
+    ...current,
+    happenings: [...current.happenings, { at: new Date(), text, tone }].slice(-20),
+  }));
+}

@@ -1,0 +1,29 @@
+import { defineEndpoint } from "portcullis";
+import type { Accounts } from "./accounts.ts";
+import { pingChannel } from "./channels/ping.ts";
+import { defineRoomChannel } from "./channels/room.ts";
+import { defineUserChannel } from "./channels/user.ts";
+import type { Config } from "./config.ts";
+import { publicSocket } from "./sockets/public.ts";
+import { defineUserSocket } from "./sockets/user.ts";
+
+/** The only file that knows every socket and every channel. */
+export function createEndpoint(config: Config, accounts: Accounts) {
+  const userSocket = defineUserSocket(accounts);
+  return defineEndpoint({
+    // A page under any other name than this one is refused: `origins: true` compares with it, and is the default.
+    url: { host: config.host },
+    secretKeyBase: config.secretKeyBase,
+    sockets: {
+      "/socket": { socket: publicSocket, channels: [pingChannel] },
+      "/auth_socket": {
+        socket: userSocket,
+        channels: [defineUserChannel(userSocket), defineRoomChannel(userSocket)],
+        // Says why in the body. "invalid" is all that a forger learns.
+        refusal: ({ reason }) => ({ status: 403, body: { reason } }),
+      },
+    },
+  });
+}
+
+export type Endpoint = ReturnType<typeof createEndpoint>;
