@@ -1,0 +1,89 @@
+// Where Portcullis differs from Phoenix on purpose, event by event. `--strict` ignores this list.
+import type { ServerEvent } from "./recording.ts";
+
+/** What ours does in place of an event of the recording. */
+export type Ours =
+  /** Something else; what is not named is as recorded. */
+  | { readonly instead: Partial<ServerEvent> }
+  /** It does not come, and what follows does. */
+  | { readonly nothing: true }
+  /** The connection is closed with this code, and its rest does not take place. */
+  | { readonly endsWith: number };
+
+export interface Difference {
+  readonly recording: string;
+  /** Index of the event in the Cowboy recording. */
+  readonly event: number;
+  /** What Phoenix did. */
+  readonly phoenix: string;
+  readonly ours: Ours;
+  readonly why: string;
+}
+
+const upgraded: Partial<ServerEvent> = {
+  dir: "upgrade",
+  status: 101,
+  headers: { upgrade: "websocket", connection: "Upgrade" },
+};
+
+const hostCase = "host names have no case; browsers send them in lower case, ours lower-cases both sides";
+const idle = "1000 says that all is well and keeps older phoenix clients from coming back; 1001 lets them reconnect";
+const frameLimit = "the default frame limit is 1 MiB, not 10 MB";
+const frameLimitEvents = [25, 34, 43, 52, 61];
+
+export const differences: readonly Difference[] = [
+  {
+    recording: "bad-origin",
+    event: 22,
+    phoenix: "403 for http://LOCALHOST",
+    ours: { instead: upgraded },
+    why: hostCase,
+  },
+  {
+    recording: "bad-origin",
+    event: 39,
+    phoenix: "403 for https://EXAMPLE.com",
+    ours: { instead: upgraded },
+    why: hostCase,
+  },
+  {
+    recording: "connect-rejected",
+    event: 5,
+    phoenix: "500 with a body that the application's error view wrote",
+    ours: { instead: { headers: {}, body: "" } },
+    why: "a connect that throws is a 500 with an empty body: nothing of the program is shown",
+  },
+  ...frameLimitEvents.map((event) => ({
+    recording: "head-v2-frame-too-large-default",
+    event,
+    phoenix: "takes a message of up to 10 MB and answers the next heartbeat",
+    ours: { endsWith: 1009 },
+    why: frameLimit,
+  })),
+  {
+    recording: "v1-binary",
+    event: 13,
+    phoenix: "phx_error: the V1 serializer cannot encode the binary broadcast, which crashes the broadcaster",
+    ours: { nothing: true },
+    why: "one old client must not be able to crash a channel that others use: ours drops the broadcast for V1",
+  },
+  {
+    recording: "v1-idle-timeout",
+    event: 26,
+    phoenix: "close 1000 (Cowboy), 1002 (Bandit)",
+    ours: { instead: { code: 1001 } },
+    why: idle,
+  },
+  {
+    recording: "v1-idle-timeout",
+    event: 27,
+    phoenix: "close 1000 (Cowboy), 1002 (Bandit)",
+    ours: { instead: { code: 1001 } },
+    why: idle,
+  },
+];
+
+/** The differences of one recording. */
+export function differencesOf(recording: string): readonly Difference[] {
+  return differences.filter((difference) => difference.recording === recording);
+}
