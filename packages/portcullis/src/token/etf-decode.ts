@@ -183,7 +183,7 @@ export class TermReader {
     const start = this.#take(length);
     const bytes = this.#buffer.subarray(start, start + length);
     if (lastByteBits === 8 && length > 0) return isUtf8(bytes) ? bytes.toString("utf8") : Uint8Array.from(bytes);
-    return new Bitstring(Uint8Array.from(bytes), lastByteBits);
+    return new Bitstring(bytes, lastByteBits);
   }
 
   #charlist(): number[] {

@@ -143,8 +143,6 @@ class TermWriter {
     this.#uint32(value.bytes.length);
     this.#byte(value.lastByteBits);
     this.#raw(value.bytes);
-    const last = this.#end - 1;
-    this.#buffer.writeUInt8(this.#buffer.readUInt8(last) & (0xff << (8 - value.lastByteBits)) & 0xff, last);
   }
 
   #atom(name: string): void {
@@ -169,12 +167,12 @@ class TermWriter {
 
   #list(items: readonly unknown[], depth: number): void {
     if (items.length > 0) {
-      if (items.length < STRING_LENGTH_END && items.every(isByte)) {
+      if (items.length < STRING_LENGTH_END && areBytes(items)) {
         this.#count(items.length);
         this.#byte(Tag.STRING);
         this.#byte(items.length >>> 8);
         this.#byte(items.length & 0xff);
-        this.#raw(Uint8Array.from(items as readonly number[]));
+        this.#raw(Uint8Array.from(items));
         return;
       }
       this.#byte(Tag.LIST);
@@ -267,8 +265,13 @@ class TermWriter {
   }
 }
 
-function isByte(value: unknown): boolean {
-  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 0xff && !Object.is(value, -0);
+function areBytes(items: readonly unknown[]): items is readonly number[] {
+  // Not `every`, which would take the holes of a sparse array for bytes.
+  for (const item of items) {
+    if (typeof item !== "number" || !Number.isInteger(item) || item < 0 || item > 0xff || Object.is(item, -0))
+      return false;
+  }
+  return true;
 }
 
 /** Erlang orders binaries by their bytes; JavaScript's own order, by UTF-16 units, differs above U+D800. */

@@ -81,7 +81,7 @@ export class ImproperList {
   }
 }
 
-/** A bitstring whose last byte is not full; its bits are the highest of that byte. */
+/** A bitstring whose last byte is not full; its bits are the highest of that byte, the rest become 0. */
 export class Bitstring {
   readonly bytes: Uint8Array;
   readonly lastByteBits: number;
@@ -93,7 +93,8 @@ export class Bitstring {
         "A bitstring needs at least one byte, of whose last 1 to 7 bits count; whole bytes are a Uint8Array.",
       );
     }
-    this.bytes = bytes;
+    this.bytes = Uint8Array.from(bytes);
+    this.bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) & (0xff << (8 - lastByteBits));
     this.lastByteBits = lastByteBits;
   }
 }
