@@ -1,6 +1,5 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Options, readOptions, usage } from "./options.ts";
@@ -40,17 +39,12 @@ async function measure(options: Options): Promise<Results> {
 
 async function profile(options: Options): Promise<void> {
   const pin = canPin();
+  const directory = join(folder, "results/local");
+  mkdirSync(directory, { recursive: true });
   for (const { named, server } of plan(options.workloads, options.servers)) {
-    const directory = mkdtempSync(join(tmpdir(), "bench-profile-"));
-    try {
-      await launch(server, named.workload, { pin, serverArguments: ["--cpu-prof", `--cpu-prof-dir=${directory}`] });
-      process.stdout.write(`\n${named.title}, ${serverEntry(server).title}\n`);
-      for (const file of readdirSync(directory)) {
-        process.stdout.write(`${topFunctions(join(directory, file), 30)}\n`);
-      }
-    } finally {
-      rmSync(directory, { recursive: true });
-    }
+    const profileFile = join(directory, `${named.name}-${server}.cpuprofile`);
+    await launch(server, named.workload, { pin, profileFile });
+    process.stdout.write(`\n${named.title}, ${serverEntry(server).title}\n${topFunctions(profileFile, 40)}\n`);
   }
 }
 

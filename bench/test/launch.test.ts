@@ -15,7 +15,7 @@ test("server and generator run, and end, in processes of their own", async () =>
 }, 20_000);
 
 test("a process that fails is an error that says which", async () => {
-  const broken = { serverArguments: ["--import", "data:text/javascript,process.exit(3)"] };
+  const broken = { nodeArguments: ["--import", "data:text/javascript,process.exit(3)"] };
   await expect(launch("naive-ws", { kind: "memory", connections: 1, settleMs: 0 }, broken)).rejects.toThrow(
     "The naive-ws process ended (code 3) before it answered",
   );

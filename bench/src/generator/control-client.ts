@@ -3,12 +3,15 @@ import { type ControlRequest, type CpuReading, eachLine, type MemoryReading } fr
 
 /** The generator's end of the control connection. */
 export class ControlClient {
+  /** Where the server is to write a profile of the measured window; normally it makes none. */
+  readonly profileFile: string | undefined;
   readonly #socket: Socket;
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   #lastId = 0;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, profileFile: string | undefined) {
     this.#socket = socket;
+    this.profileFile = profileFile;
     eachLine(socket, (line) => {
       const { id, value } = JSON.parse(line) as { id: number; value: unknown };
       this.#waiting.get(id)?.resolve(value);
@@ -22,10 +25,10 @@ export class ControlClient {
     socket.on("error", () => socket.destroy());
   }
 
-  static open(port: number): Promise<ControlClient> {
+  static open(port: number, profileFile?: string): Promise<ControlClient> {
     return new Promise((resolve, reject) => {
       const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-      socket.once("connect", () => resolve(new ControlClient(socket)));
+      socket.once("connect", () => resolve(new ControlClient(socket, profileFile)));
       socket.once("error", reject);
     });
   }
@@ -41,6 +44,14 @@ export class ControlClient {
 
   memory(settleMs: number): Promise<MemoryReading> {
     return this.#ask((id) => ({ do: "memory", id, settleMs })) as Promise<MemoryReading>;
+  }
+
+  async startProfile(): Promise<void> {
+    await this.#ask((id) => ({ do: "profile", id }));
+  }
+
+  async stopProfile(file: string): Promise<void> {
+    await this.#ask((id) => ({ do: "profiled", id, file }));
   }
 
   close(): void {

@@ -13,12 +13,14 @@ export interface Job {
   readonly dialect: DialectName;
   readonly port: number;
   readonly controlPort: number;
+  /** Where the server writes a profile of the measured window. */
+  readonly profileFile?: string | undefined;
 }
 
 export async function generate(job: Job): Promise<Outcome> {
   const { workload, port, controlPort } = job;
   const target = { port, controlPort, dialect: dialects[job.dialect] };
-  const control = await ControlClient.open(controlPort);
+  const control = await ControlClient.open(controlPort, job.profileFile);
   try {
     switch (workload.kind) {
       case "connect":

@@ -25,6 +25,9 @@ export class MeasuredWindow {
 
   /** Opens at the moment the server's reading is back. */
   static async open(control: ControlClient): Promise<MeasuredWindow> {
+    if (control.profileFile !== undefined) {
+      await control.startProfile();
+    }
     return new MeasuredWindow(control, await control.cpu());
   }
 
@@ -34,6 +37,9 @@ export class MeasuredWindow {
     const serverCpu = difference(server, this.#server);
     const generatorCpu = difference(readCpu(), this.#generator);
     const machineUs = machineBusyUs();
+    if (this.#control.profileFile !== undefined) {
+      await this.#control.stopProfile(this.#control.profileFile);
+    }
     const ours = totalUs(serverCpu) + totalUs(generatorCpu);
     const othersCpuUs =
       machineUs === undefined || this.#machineUs === undefined ? null : Math.max(0, machineUs - this.#machineUs - ours);

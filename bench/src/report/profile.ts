@@ -1,4 +1,4 @@
-/** Sums up what V8's sampling profiler wrote (`node --cpu-prof`): self time by function, the idle time left out. */
+/** Sums up what V8's sampling profiler wrote: self time by function, the idle time left out. */
 import { readFileSync } from "node:fs";
 
 interface CpuProfile {

@@ -11,7 +11,7 @@ npm run bench -- --workloads echo --servers portcullis,naive-ws --repeats 1 --dr
 npm run bench -- --workloads broadcast-1 --servers portcullis --profile
 \`\`\`
 
-\`--profile\` measures nothing: it runs each server once under V8's sampling profiler and prints where the time went.`;
+\`--profile\` measures nothing: it runs each server once, samples the measured window with V8's profiler, prints where the time went and leaves the profiles in \`results/local/\`.`;
 
 export function conditions(results: Results): string {
   const { machine, versions, workloads } = results;

@@ -1,11 +1,13 @@
 /** The table printed at the end of a run. */
-import { generatorShare, type Results, runsOf } from "../runner/results.ts";
+import { generatorShare, type Results, runsOf, serverShare } from "../runner/results.ts";
 import { serverEntry } from "../servers/catalogue.ts";
 import { figuresOf, mainText, medianOf, ours, ratioText, ratioTo, significant } from "./figures.ts";
 import { warningsOf } from "./warnings.ts";
 
 export function toTerminal(results: Results): string {
-  const rows: string[][] = [["", "per operation", "rate/s", "p99 ms", "lost", "generator", "Portcullis / this"]];
+  const rows: string[][] = [
+    ["", "per operation", "rate/s", "p99 ms", "lost", "server", "generator", "Portcullis / this"],
+  ];
   for (const named of results.workloads) {
     rows.push([named.title]);
     for (const server of results.servers) {
@@ -18,6 +20,7 @@ export function toTerminal(results: Results): string {
           significant(figures.ratePerSecond),
           figures.p99Us === null ? "–" : significant(figures.p99Us / 1000),
           String(figures.lost + figures.wrong),
+          `${Math.round((medianOf(runs, serverShare) ?? 0) * 100)} %`,
           `${Math.round((medianOf(runs, generatorShare) ?? 0) * 100)} %`,
           server === ours ? "" : ratioText(ratioTo(results, named.name, server)),
         ]);

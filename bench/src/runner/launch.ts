@@ -12,8 +12,8 @@ import type { Workload } from "../workloads.ts";
 export interface LaunchOptions {
   /** Arguments for `node` in both processes. */
   readonly nodeArguments?: readonly string[];
-  /** Arguments for `node` in the server's process only. */
-  readonly serverArguments?: readonly string[];
+  /** Where the server writes a profile of the measured window; left out, it makes none. */
+  readonly profileFile?: string;
   /** Server on core 0, generator on core 1; {@link canPin} tells whether the machine can. */
   readonly pin?: boolean;
 }
@@ -29,11 +29,17 @@ export function canPin(): boolean {
 
 /** One run. Throws when a process fails; a run that lost messages is an outcome, not a failure. */
 export async function launch(server: ServerName, workload: Workload, options: LaunchOptions = {}): Promise<Outcome> {
-  const { nodeArguments = [], serverArguments = [], pin = false } = options;
-  const serverProcess = start(pin ? 0 : undefined, [...nodeArguments, ...serverArguments, serverFile, server]);
+  const { nodeArguments = [], pin = false } = options;
+  const serverProcess = start(pin ? 0 : undefined, [...nodeArguments, serverFile, server]);
   try {
     const { port, controlPort } = (await firstLine(serverProcess, server)) as { port: number; controlPort: number };
-    const job: Job = { workload, dialect: serverEntry(server).dialect, port, controlPort };
+    const job: Job = {
+      workload,
+      dialect: serverEntry(server).dialect,
+      port,
+      controlPort,
+      profileFile: options.profileFile,
+    };
     const generator = start(pin ? 1 : undefined, [...nodeArguments, generatorFile, JSON.stringify(job)]);
     try {
       return (await firstLine(generator, "generator")) as Outcome;

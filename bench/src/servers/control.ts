@@ -1,5 +1,7 @@
 /** The door through which the generator tells a server to publish and asks what it has used. A line of JSON each way, the same for every server. */
 
+import { writeFileSync } from "node:fs";
+import { Session } from "node:inspector/promises";
 import type { AddressInfo } from "node:net";
 import { createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +14,9 @@ import type { ServerUnderTest } from "./server.ts";
 export type ControlRequest =
   | { readonly do: "tick"; readonly messages: number; readonly payloadBytes: number }
   | { readonly do: "cpu"; readonly id: number }
-  | { readonly do: "memory"; readonly id: number; readonly settleMs: number };
+  | { readonly do: "memory"; readonly id: number; readonly settleMs: number }
+  | { readonly do: "profile"; readonly id: number }
+  | { readonly do: "profiled"; readonly id: number; readonly file: string };
 
 export interface CpuReading {
   readonly userUs: number;
@@ -33,6 +37,7 @@ export interface ControlListener {
 export async function listenControl(server: ServerUnderTest): Promise<ControlListener> {
   let sequence = 1_000_000;
   const open = new Set<Socket>();
+  const profiler = new Session();
 
   async function obey(request: ControlRequest, socket: Socket): Promise<void> {
     switch (request.do) {
@@ -47,6 +52,18 @@ export async function listenControl(server: ServerUnderTest): Promise<ControlLis
         return;
       case "memory":
         answer(socket, request.id, await readMemory(request.settleMs));
+        return;
+      case "profile":
+        profiler.connect();
+        await profiler.post("Profiler.enable");
+        await profiler.post("Profiler.setSamplingInterval", { interval: 200 });
+        await profiler.post("Profiler.start");
+        answer(socket, request.id, null);
+        return;
+      case "profiled":
+        writeFileSync(request.file, JSON.stringify((await profiler.post("Profiler.stop")).profile));
+        profiler.disconnect();
+        answer(socket, request.id, null);
         return;
     }
   }
@@ -89,7 +106,7 @@ export function readCpu(): CpuReading {
   return { userUs: user, systemUs: system };
 }
 
-function answer(socket: Socket, id: number, value: CpuReading | MemoryReading): void {
+function answer(socket: Socket, id: number, value: CpuReading | MemoryReading | null): void {
   socket.write(`${JSON.stringify({ id, value })}\n`);
 }
 
