@@ -49,10 +49,7 @@ export class Client {
     this.#socket.on("data", (chunk) => this.#received(chunk));
     this.#socket.on("error", (error: NodeJS.ErrnoException) => {
       if (this.#state === "upgrading" && error.syscall === "connect") {
-        this.#end({
-          type: "broken",
-          message: `cannot connect to ${options.base.host}: ${error.code ?? error.message}`,
-        });
+        this.#end({ type: "unreachable", message: `${options.base.host}: ${error.code ?? error.message}` });
       }
     });
     this.#socket.on("end", () => this.#socket.end());

@@ -1,0 +1,86 @@
+// npm run replay --workspace portcullis-conformance -- --url http://127.0.0.1:4100 [--strict] [names…]
+import { parseArgs } from "node:util";
+import { type Outcome, play } from "./player.ts";
+import { type Adapter, readScenario, recordingNames, type Scenario } from "./recording.ts";
+import { footprintOf, runApart } from "./schedule.ts";
+import { whyLeftOut } from "./scope.ts";
+import { toScript } from "./script.ts";
+
+const usage = `Replays recordings of a real Phoenix server against the server at a URL.
+
+  --url URL          the server, for example http://127.0.0.1:4100
+  --strict           expect what Phoenix does, also where Portcullis differs on purpose
+  --adapter NAME     play what was recorded on cowboy (default) or on bandit
+  --list             name the recordings and end
+  names              recordings to play, * matches any letters (default: all that are in scope)
+
+It ends with 0 when all are the same, 1 when one differs, 2 when one could not be played.`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    url: { type: "string" },
+    strict: { type: "boolean", default: false },
+    adapter: { type: "string", default: "cowboy" },
+    list: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+if (values.list) {
+  for (const name of recordingNames()) console.log(name, whyLeftOut(name) ?? "");
+} else if (values.help || values.url === undefined || !isAdapter(values.adapter)) {
+  console.log(usage);
+  process.exitCode = values.help ? 0 : 2;
+} else {
+  process.exitCode = await replay(new URL(values.url), choose(positionals), values.adapter);
+}
+
+function isAdapter(name: string): name is Adapter {
+  return name === "cowboy" || name === "bandit";
+}
+
+function choose(patterns: readonly string[]): string[] {
+  const names = recordingNames().filter((name) => whyLeftOut(name) === undefined);
+  if (patterns.length === 0) return names;
+  const expressions = patterns.map((pattern) => new RegExp(`^${pattern.replaceAll("*", ".*")}$`));
+  return names.filter((name) => expressions.some((expression) => expression.test(name)));
+}
+
+async function replay(base: URL, names: readonly string[], adapter: Adapter): Promise<number> {
+  if (names.length === 0) {
+    console.error("No recording in scope has such a name; --list shows them all.");
+    return 2;
+  }
+  const startedMs = performance.now();
+  const scenarios = names.map((name) => readScenario(name, adapter)).sort((a, b) => durationMs(b) - durationMs(a));
+  const outcomes = await runApart(
+    scenarios.map((scenario) => ({
+      footprint: footprintOf(toScript(scenario.main)),
+      run: async () => {
+        const outcome = await play(scenario, { base, strict: values.strict });
+        report(outcome);
+        return outcome;
+      },
+    })),
+  );
+  const count = (verdict: Outcome["verdict"]) => outcomes.filter((outcome) => outcome.verdict === verdict).length;
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  console.log(
+    `${outcomes.length} recordings in ${seconds} s: ${count("same")} same, ${count("different")} different, ${count("failed")} not played`,
+  );
+  return count("failed") > 0 ? 2 : count("different") > 0 ? 1 : 0;
+}
+
+function durationMs(scenario: Scenario): number {
+  return Math.max(...toScript(scenario.main).map(({ event }) => event.at_ms));
+}
+
+function report({ name, verdict, mismatches, failure, tookMs }: Outcome): void {
+  console.log(`${verdict.padEnd(9)} ${name} (${(tookMs / 1000).toFixed(1)} s)`);
+  if (failure !== undefined) console.log(`  the replay failed: ${failure}`);
+  for (const { conn, event, expected, got, why } of mismatches) {
+    console.log(`  connection ${conn}, event ${event ?? "after the last"}: ${why}`);
+    console.log(`    expected ${expected}\n    got      ${got}`);
+  }
+}
