@@ -118,10 +118,11 @@ export class TermReader {
     for (let index = 0; index < size; index++) {
       const start = this.#at;
       const isFloat = this.peekTag() === Tag.NEW_FLOAT || this.peekTag() === Tag.FLOAT_TEXT;
-      const key = this.read(depth + 1);
-      seen.add(this.#buffer.toString("latin1", start, this.#at));
+      const read = this.read(depth + 1);
       // 1 and 1.0 are two keys of one Erlang map and would be a single key of a JavaScript one.
-      entries.push([isFloat && Number.isInteger(key) ? new Float(key as number) : key, this.read(depth + 1)]);
+      const key = isFloat && Number.isInteger(read) ? new Float(read as number) : read;
+      seen.add(toIdentity(key) ?? this.#buffer.toString("latin1", start, this.#at));
+      entries.push([key, this.read(depth + 1)]);
     }
     if (seen.size !== size) refuse();
     return entries;
@@ -278,6 +279,14 @@ export class TermReader {
     this.#at = start + length;
     return start;
   }
+}
+
+/** What tells a map's key from others however it was spelt; `undefined` where its bytes have to do. */
+function toIdentity(key: unknown): string | undefined {
+  if (key instanceof Atom) return `atom ${key.name}`;
+  // Decimal digits of a long bigint take time that grows faster than their number; a power of two doesn't.
+  if (typeof key === "bigint") return `bigint ${key.toString(32)}`;
+  return typeof key === "object" && key !== null ? undefined : `${typeof key} ${String(key)}`;
 }
 
 function finite(value: number): number {

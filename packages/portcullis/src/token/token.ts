@@ -228,15 +228,16 @@ export function tokenId(token: string): string {
 }
 
 function checkedSecrets(secretKeyBase: string | readonly string[]): readonly string[] {
-  const secrets = typeof secretKeyBase === "string" ? [secretKeyBase] : [...secretKeyBase];
-  const areLongEnough = secrets.every(
-    (secret) => typeof secret === "string" && Buffer.byteLength(secret) >= SECRET_BYTES_MIN,
-  );
-  if (secrets.length > 0 && areLongEnough) return secrets;
+  const secrets = Array.isArray(secretKeyBase) ? [...secretKeyBase] : [secretKeyBase];
+  if (secrets.length > 0 && secrets.every(isSecret)) return secrets;
   throw new TypeError(
     `secretKeyBase must be a string of at least ${SECRET_BYTES_MIN} bytes, or a list of such strings. It is often unset in the environment. ` +
       "Generate one with: node -e \"console.log(require('node:crypto').randomBytes(48).toString('base64'))\"",
   );
+}
+
+function isSecret(secret: unknown): boolean {
+  return typeof secret === "string" && Buffer.byteLength(secret) >= SECRET_BYTES_MIN;
 }
 
 function checkedSalt(salt: string): string {

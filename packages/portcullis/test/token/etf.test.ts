@@ -33,7 +33,7 @@ describe("round trips", () => {
     fc.assert(
       fc.property(terms, (value) => {
         const bytes = encodeTerm(value, BOUNDS);
-        expect(encodeTerm(value, BOUNDS)).toEqual(bytes);
+        deepStrictEqual(encodeTerm(value, BOUNDS), bytes);
         deepStrictEqual(decodeTerm(bytes, BOUNDS), afterReading(value));
       }),
       { numRuns: 1000 },
@@ -122,6 +122,17 @@ describe("maps", () => {
   ])("a key that occurs twice is refused, as Erlang does: %s", (_, key) => {
     expect(decode([131, 116, ...uint32(1), ...key, ...one])).toBeDefined();
     expect(decode([131, 116, ...uint32(2), ...key, ...one, ...key, ...one])).toBeUndefined();
+  });
+
+  test.each([
+    ["an atom", atomA, [115, 1, 97]],
+    ["an integer", one, [110, 1, 0, 1]],
+    ["a string", stringA, [77, ...uint32(1), 8, 97]],
+  ])("nor may it be spelt two ways: %s", (_, key, spelling) => {
+    expect(decode([131, 116, ...uint32(1), ...spelling, ...one])).toEqual(
+      decode([131, 116, ...uint32(1), ...key, ...one]),
+    );
+    expect(decode([131, 116, ...uint32(2), ...key, ...one, ...spelling, ...one])).toBeUndefined();
   });
 
   test("two keys of a Map that are one term aren't signed", () => {
