@@ -1,0 +1,604 @@
+/**
+ * One joined channel: its mailbox, its handlers one at a time, its end. Named after what it is in Phoenix, a process.
+ *
+ * Holds no timer, no clock and no network: its host, the connection, hands in what it needs. A synchronous handler costs
+ * no promise: only what can be awaited is awaited.
+ *
+ * @module
+ */
+
+import { type ErrorCode, PortcullisError } from "../errors.ts";
+import { isAcceptance, isRejection, isReply, isStop, isThenable, type Outcome } from "../outcome.ts";
+import { closeEvent, errorEvent, isReservedEvent, reasons } from "../protocol/events.ts";
+import { assertPayload } from "../protocol/frame.ts";
+import type { FrameData } from "../protocol/message.ts";
+import type { Serializer } from "../protocol/serializer.ts";
+import type { Broadcast, PubSub, Subscriber } from "../pubsub/pubsub.ts";
+import type { ChannelRuntime } from "./channel.ts";
+import type { Channel, EndpointHandle, LeaveReason } from "./contract.ts";
+import { frameOf, type SharedFrame } from "./fastlane.ts";
+import { type Checked, checkPayload } from "./payload.ts";
+
+/** What a channel needs from the connection it lives on. */
+export interface ChannelHost {
+  readonly serializer: Serializer;
+  readonly pubsub: PubSub;
+  readonly assigns: object;
+  readonly socketId: string | null;
+  readonly transport: string;
+  readonly endpoint: EndpointHandle;
+  readonly mailboxMax: number;
+  write(data: FrameData): void;
+  writeShared(frame: SharedFrame): void;
+  /** Writes after everything that arrived together with the current frame has been handled. */
+  writeLater(data: FrameData): void;
+  /** The topic is free again. Called once, when the channel takes no more messages. */
+  released(process: ChannelProcess, reason: LeaveReason): void;
+  /** Nothing of the channel runs any more. */
+  ended(process: ChannelProcess): void;
+  /** A message of the client that waited in the mailbox is about to be handled, or dropped. */
+  handled(bytes: number): void;
+  crashed(process: ChannelProcess, error: unknown): void;
+  dropped(process: ChannelProcess, code: ErrorCode): void;
+  warn(process: ChannelProcess, kind: string, message: string): void;
+}
+
+/** How a join was answered. */
+export type JoinAnswer =
+  | { readonly status: "ok"; readonly response: unknown }
+  | { readonly status: "error"; readonly response: unknown; readonly code: ErrorCode; readonly error?: unknown };
+
+type Item =
+  | {
+      readonly kind: "push";
+      readonly ref: unknown;
+      readonly event: unknown;
+      readonly payload: unknown;
+      readonly bytes: number;
+    }
+  | { readonly kind: "leave"; readonly ref: unknown; readonly bytes: number }
+  | { readonly kind: "info"; readonly name: string; readonly message: unknown }
+  | { readonly kind: "intercept"; readonly event: string; readonly payload: unknown };
+
+type Handled = Exclude<Item, { readonly kind: "leave" }>;
+
+/** `joining` -> `joined` -> `ending` (the leave hook runs) -> `ended`. */
+type State = "joining" | "joined" | "ending" | "ended";
+
+const idle: unique symbol = Symbol("no push is being handled");
+
+export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unknown> {
+  readonly topic: string;
+  readonly topicParams: Readonly<Record<string, string>>;
+  /** As the client sent it. */
+  readonly joinRef: unknown;
+  readonly runtime: ChannelRuntime;
+  /** Set while a `phx_leave` waits in the mailbox: what comes after it is not handled any more. */
+  leaving = false;
+  readonly #host: ChannelHost;
+  /** The `join_ref` of replies and pushes: the join's ref stands in for a null one (Phoenix.Channel.Server). */
+  readonly #replyRef: unknown;
+  #state: State = "joining";
+  #busy = false;
+  #mailbox: Item[] = [];
+  #ref: unknown = idle;
+  #own: Readonly<Record<string, unknown>> | null = null;
+  #merged: { readonly base: object; readonly value: object } | null = null;
+  #heard: Map<string, Subscriber> | null = null;
+  #abort: AbortController | null = null;
+  #pendingEnd: LeaveReason | null = null;
+  #replaced = false;
+
+  constructor(
+    host: ChannelHost,
+    runtime: ChannelRuntime,
+    topic: string,
+    params: Readonly<Record<string, string>>,
+    join: { readonly joinRef: unknown; readonly ref: unknown },
+  ) {
+    this.#host = host;
+    this.runtime = runtime;
+    this.topic = topic;
+    this.topicParams = params;
+    this.joinRef = join.joinRef;
+    this.#replyRef = join.joinRef ?? join.ref;
+    if (Object.keys(runtime.assigns).length > 0) this.#own = runtime.assigns;
+  }
+
+  // --- what handlers see (Channel) ---------------------------------------------------------------------------------
+
+  get assigns(): Readonly<object> {
+    const base = this.#host.assigns;
+    if (this.#own === null) return base;
+    // A view: the socket's assigns are replaced whole when a credential is refreshed.
+    if (this.#merged?.base !== base) this.#merged = { base, value: { ...base, ...this.#own } };
+    return this.#merged.value;
+  }
+
+  get ref(): unknown {
+    return this.#ref === idle ? null : this.#ref;
+  }
+
+  get socketId(): string | null {
+    return this.#host.socketId;
+  }
+
+  get transport(): string {
+    return this.#host.transport;
+  }
+
+  get joined(): boolean {
+    return this.#state === "joined";
+  }
+
+  get endpoint(): EndpointHandle {
+    return this.#host.endpoint;
+  }
+
+  get signal(): AbortSignal {
+    // Made when asked for: most channels never ask.
+    if (this.#abort === null) {
+      this.#abort = new AbortController();
+      if (this.#state === "ending" || this.#state === "ended") this.#abort.abort();
+    }
+    return this.#abort.signal;
+  }
+
+  push(event: string, payload: object): void {
+    if (!this.#maySend("push", event)) return;
+    this.#write(this.#host.serializer.encodePush(this.#replyRef, null, this.topic, event, payload));
+  }
+
+  broadcast(event: string, payload: object): void {
+    if (this.#maySend("broadcast", event, payload)) this.#host.pubsub.broadcast(this.topic, event, payload);
+  }
+
+  broadcastFrom(event: string, payload: object): void {
+    if (this.#maySend("broadcast", event, payload)) this.#host.pubsub.broadcast(this.topic, event, payload, this);
+  }
+
+  send(name: string, message?: unknown): void {
+    this.#post({ kind: "info", name, message });
+  }
+
+  subscribe(topic: string): void {
+    if (this.#state === "ending" || this.#state === "ended" || this.#heard?.has(topic)) return;
+    const subscriber: Subscriber = {
+      deliver: ({ event, payload }) => this.send("broadcast", { topic, event, payload }),
+    };
+    this.#heard ??= new Map();
+    this.#heard.set(topic, subscriber);
+    this.#host.pubsub.subscribe(topic, subscriber);
+  }
+
+  unsubscribe(topic: string): void {
+    const subscriber = this.#heard?.get(topic);
+    if (subscriber === undefined) return;
+    this.#heard?.delete(topic);
+    this.#host.pubsub.unsubscribe(topic, subscriber);
+  }
+
+  assign(values: object): void {
+    this.#own = { ...this.#own, ...values };
+    this.#merged = null;
+  }
+
+  deferReply(): (value?: unknown) => void {
+    const ref = this.#ref;
+    if (ref === idle || ref === null) {
+      throw new TypeError(
+        "Expected deferReply() to be called while a push with a ref is handled. " +
+          (ref === null
+            ? "This push has ref null: its client waits for no reply."
+            : "Call it in the handler, before anything else ends it."),
+      );
+    }
+    return (value) => this.#guard(() => this.#reply(ref, value === undefined ? {} : value));
+  }
+
+  // --- joining ------------------------------------------------------------------------------------------------------
+
+  /** Authorizes and joins. The answer is a promise only where a hook's is. Never throws. */
+  join(payload: unknown): JoinAnswer | Promise<JoinAnswer> {
+    try {
+      const allowed = this.runtime.authorize === null ? true : this.runtime.authorize(this);
+      if (isThenable(allowed)) return this.#joinLater(allowed, payload);
+      return this.#authorized(allowed, payload);
+    } catch (error) {
+      return joinCrashed(error);
+    }
+  }
+
+  async #joinLater(allowed: PromiseLike<unknown>, payload: unknown): Promise<JoinAnswer> {
+    try {
+      return await this.#authorized(await allowed, payload);
+    } catch (error) {
+      return joinCrashed(error);
+    }
+  }
+
+  #authorized(allowed: unknown, payload: unknown): JoinAnswer | Promise<JoinAnswer> {
+    if (isRejection(allowed)) return { status: "error", response: rejectionOf(allowed), code: "join_refused" };
+    if (allowed !== true) return { status: "error", response: { reason: reasons.unauthorized }, code: "unauthorized" };
+    if (this.runtime.params === null) return this.#enter(payload);
+    const checked = checkPayload(this.runtime.params, payload);
+    return isThenable(checked)
+      ? (checked as Promise<Checked>).then((result) => this.#checkedParams(result)).catch(joinCrashed)
+      : this.#checkedParams(checked as Checked);
+  }
+
+  #checkedParams(checked: Checked): JoinAnswer | Promise<JoinAnswer> {
+    if (!checked.ok) return { status: "error", response: checked.refusal, code: "payload_invalid" };
+    return this.#enter(checked.value);
+  }
+
+  #enter(params: unknown): JoinAnswer | Promise<JoinAnswer> {
+    const result = this.runtime.join === null ? undefined : this.runtime.join(params, this);
+    return isThenable(result)
+      ? Promise.resolve(result)
+          .then((settled) => this.#answer(settled))
+          .catch(joinCrashed)
+      : this.#answer(result);
+  }
+
+  #answer(result: unknown): JoinAnswer {
+    if (result === undefined) return { status: "ok", response: {} };
+    if (isRejection(result)) return { status: "error", response: rejectionOf(result), code: "join_refused" };
+    if (!isAcceptance(result)) {
+      throw new TypeError(
+        `Expected join of the channel "${this.runtime.pattern}" to return accept(…), reject(…) or nothing. ` +
+          "Wrap what the client is to get: accept({ reply: … }).",
+      );
+    }
+    const assigns = result.assigns as Readonly<Record<string, unknown>>;
+    if (Object.keys(assigns).length > 0) this.assign(assigns);
+    return { status: "ok", response: result.reply };
+  }
+
+  /** The join reply is written: from here on the channel hears its topic and handles its mailbox. */
+  enter(): void {
+    this.#state = "joined";
+    this.#host.pubsub.subscribe(this.topic, this);
+    this.#drain();
+  }
+
+  /** Encodes a reply under this channel's `join_ref`. */
+  encodeReply(ref: unknown, status: string, response: unknown): FrameData {
+    return this.#host.serializer.encodeReply(this.#replyRef, ref, this.topic, status, response);
+  }
+
+  // --- the mailbox --------------------------------------------------------------------------------------------------
+
+  /** Whether the client's message would have to wait. */
+  get waiting(): boolean {
+    return this.#busy || this.#mailbox.length > 0;
+  }
+
+  /** Whether a handler is still running, or the leave hook is. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** A push of the client. Returns false when it was handled at once, true when it waits. */
+  receive(ref: unknown, event: unknown, payload: unknown, bytes: number): boolean {
+    if (this.waiting) {
+      this.#mailbox.push({ kind: "push", ref, event, payload, bytes });
+      return true;
+    }
+    this.#run({ kind: "push", ref, event, payload, bytes });
+    this.#drain();
+    return false;
+  }
+
+  /** A `phx_leave` of the client, handled in its turn. Returns true when it waits. */
+  receiveLeave(ref: unknown, bytes: number): boolean {
+    if (this.waiting) {
+      this.leaving = true;
+      this.#mailbox.push({ kind: "leave", ref, bytes });
+      return true;
+    }
+    this.#leave(ref);
+    return false;
+  }
+
+  /** A broadcast on the channel's topic (Subscriber). */
+  deliver(broadcast: Broadcast): void {
+    if (this.#state !== "joined") return;
+    if (this.runtime.interceptors.has(broadcast.event)) {
+      this.#post({ kind: "intercept", event: broadcast.event, payload: broadcast.payload });
+      return;
+    }
+    const frame = frameOf(broadcast, this.#host.serializer);
+    if (frame === null) this.#host.dropped(this, "binary_for_v1");
+    else this.#host.writeShared(frame);
+  }
+
+  #post(item: Item): void {
+    if (this.#state === "ended" || this.#state === "ending") return;
+    if (this.#state === "joined" && !this.waiting) {
+      this.#run(item);
+      this.#drain();
+      return;
+    }
+    if (this.#mailbox.length >= this.#host.mailboxMax) {
+      const message = `The mailbox of a channel "${this.runtime.pattern}" holds ${this.#host.mailboxMax} messages. Its handlers are slower than what it is sent.`;
+      this.crash(new PortcullisError("mailbox_full", message));
+      return;
+    }
+    this.#mailbox.push(item);
+  }
+
+  #drain(): void {
+    while (this.#mailbox.length > 0 && !this.#busy && this.#state === "joined") {
+      const item = this.#mailbox.shift() as Item;
+      if ("bytes" in item) this.#host.handled(item.bytes);
+      this.#run(item);
+    }
+  }
+
+  #run(item: Item): void {
+    if (item.kind === "leave") {
+      this.#leave(item.ref);
+      return;
+    }
+    // Set also while a synchronous handler runs: what it sends itself comes after it, not inside of it.
+    this.#busy = true;
+    let result: unknown;
+    try {
+      result = this.#handle(item);
+    } catch (error) {
+      this.#finish(item, { error });
+      return;
+    }
+    if (!isThenable(result)) {
+      this.#finish(item, { result });
+      return;
+    }
+    const later = (outcome: { result: unknown } | { error: unknown }): void => {
+      this.#finish(item, outcome);
+      this.#drain();
+    };
+    result.then(
+      (settled) => later({ result: settled }),
+      (error) => later({ error }),
+    );
+  }
+
+  /** A handler is done: its reply or failure, and then an end that waited for it. */
+  #finish(item: Handled, outcome: { readonly result: unknown } | { readonly error: unknown }): void {
+    this.#busy = false;
+    if (this.#state === "joined") {
+      try {
+        if ("error" in outcome) throw outcome.error;
+        this.#conclude(item, outcome.result);
+      } catch (error) {
+        this.crash(error);
+      }
+    } else if ("error" in outcome) {
+      const message = `A handler of the channel "${this.runtime.pattern}" failed after the channel had ended: ${describe(outcome.error)}`;
+      this.#host.warn(this, "late failure", message);
+    }
+    this.#ref = idle;
+    if (this.#pendingEnd !== null) this.#runLeaveHook(this.#pendingEnd);
+  }
+
+  #handle(item: Handled): unknown {
+    switch (item.kind) {
+      case "push":
+        this.#ref = item.ref ?? null;
+        return this.#handlePush(item.event, item.payload);
+      case "intercept":
+        return this.runtime.interceptors.get(item.event)?.(item.payload, this);
+      case "info": {
+        const handler = this.runtime.infos.get(item.name);
+        if (handler !== undefined) return handler(item.message, this);
+        const message = `The channel "${this.runtime.pattern}" was sent "${item.name}" and has no handler for it. Add .info({ ${item.name}(message, channel) { … } }).`;
+        this.#host.warn(this, "info", message);
+        return undefined;
+      }
+    }
+  }
+
+  #handlePush(event: unknown, payload: unknown): unknown {
+    const handler = typeof event === "string" ? this.runtime.handlers.get(event) : undefined;
+    if (handler === undefined) {
+      const message = `A client pushed an event the channel "${this.runtime.pattern}" has no handler for. As in Phoenix this ends the channel: declare the event, or mend the client.`;
+      throw new PortcullisError("event_undeclared", message);
+    }
+    const schema = this.runtime.payloads?.get(event as string);
+    if (schema === undefined) return handler(payload, this);
+    const checked = checkPayload(schema, payload);
+    return isThenable(checked)
+      ? (checked as Promise<Checked>).then((result) => this.#call(handler, result))
+      : this.#call(handler, checked as Checked);
+  }
+
+  #call(
+    handler: (payload: unknown, channel: Channel<unknown, unknown, unknown>) => unknown,
+    checked: Checked,
+  ): unknown {
+    return checked.ok ? handler(checked.value, this) : checked.reply;
+  }
+
+  #conclude(item: Handled, result: unknown): void {
+    if (item.kind === "push") {
+      if (isStop(result)) this.#stop(item.ref, result);
+      else if (result !== undefined) this.#reply(item.ref, result);
+    } else if (isStop(result)) {
+      this.#stop(undefined, result);
+    } else if (result !== undefined) {
+      const where = item.kind === "info" ? `info handler "${item.name}"` : "interceptor";
+      throw new TypeError(
+        `Expected the ${where} of the channel "${this.runtime.pattern}" to return nothing or stop(…): nobody waits for its reply.`,
+      );
+    }
+  }
+
+  #reply(ref: unknown, value: unknown): void {
+    if (this.#state === "ended") return;
+    if (isRejection(value)) this.#write(this.encodeReply(ref, "error", rejectionOf(value)));
+    else if (isReply(value)) this.#write(this.encodeReply(ref, value.status, value.payload));
+    else if (isAcceptance(value) || isStop(value)) throw unexpected(value, this.runtime.pattern);
+    else this.#write(this.encodeReply(ref, "ok", value));
+  }
+
+  #write(frame: FrameData): void {
+    // The farewell of a replaced instance comes after the reply to the join that replaced it.
+    if (this.#replaced) this.#host.writeLater(frame);
+    else this.#host.write(frame);
+  }
+
+  #stop(
+    ref: unknown,
+    result: {
+      readonly reply: unknown;
+      readonly hasReply: boolean;
+      readonly error: unknown;
+      readonly hasError: boolean;
+    },
+  ): void {
+    if (result.hasReply && ref !== undefined) this.#reply(ref, result.reply);
+    if (result.hasError) this.crash(result.error);
+    else this.#close({ kind: "stopped" });
+  }
+
+  // --- the end ------------------------------------------------------------------------------------------------------
+
+  #leave(ref: unknown): void {
+    this.#host.write(this.encodeReply(ref, "ok", {}));
+    this.#close({ kind: "left" });
+  }
+
+  /** A graceful end: `phx_close`, and then the leave hook, which may still push. */
+  #close(reason: LeaveReason): void {
+    if (!this.#begin(reason)) return;
+    this.#host.write(this.#closeFrame(closeEvent, {}));
+    this.#runLeaveHook(reason);
+  }
+
+  /** An end by failure: the leave hook first, then `phx_error`, upon which clients rejoin. */
+  crash(error: unknown): void {
+    const reason: LeaveReason = { kind: "error", error };
+    if (!this.#begin(reason)) return;
+    this.#host.crashed(this, error);
+    this.#runLeaveHook(reason);
+    this.#host.write(this.#closeFrame(errorEvent, { reason: reasons.channelCrash }));
+  }
+
+  /**
+   * An end from outside that the client is told of by the connection, or not at all: its transport closed, or the
+   * client joined the topic again. A running handler finishes first; `ended` of the host says when all is over.
+   */
+  end(reason: LeaveReason): void {
+    if (reason.kind === "duplicate") this.#replaced = true;
+    if (this.#state === "joining") {
+      // Nobody has entered, so nobody leaves: no hook, as in Phoenix.
+      this.abandon();
+      this.#abort?.abort();
+      return;
+    }
+    if (!this.#begin(reason)) return;
+    if (this.#busy) this.#pendingEnd = reason;
+    else this.#runLeaveHook(reason);
+  }
+
+  /** The `phx_close` the connection sends for a replaced instance. */
+  closeFrame(): FrameData {
+    return this.#closeFrame(closeEvent, {});
+  }
+
+  /** Gives up on a channel whose handler or hook does not finish. */
+  abandon(): void {
+    this.#state = "ended";
+    this.#pendingEnd = null;
+  }
+
+  /** Everything but the leave hook and the farewell. False when the end has already begun. */
+  #begin(reason: LeaveReason): boolean {
+    if (this.#state === "ending" || this.#state === "ended") return false;
+    this.#state = "ending";
+    this.#host.pubsub.unsubscribe(this.topic, this);
+    for (const [topic, subscriber] of this.#heard ?? []) this.#host.pubsub.unsubscribe(topic, subscriber);
+    this.#heard = null;
+    const mailbox = this.#mailbox;
+    this.#mailbox = [];
+    for (const item of mailbox) if ("bytes" in item) this.#host.handled(item.bytes);
+    this.#host.released(this, reason);
+    this.#abort?.abort();
+    return true;
+  }
+
+  #runLeaveHook(reason: LeaveReason): void {
+    this.#pendingEnd = null;
+    const done = (): void => {
+      this.#busy = false;
+      if (this.#state === "ended") return;
+      this.#state = "ended";
+      this.#host.ended(this);
+    };
+    const failed = (error: unknown): void => {
+      this.#host.warn(
+        this,
+        "leave",
+        `The leave hook of the channel "${this.runtime.pattern}" failed: ${describe(error)}`,
+      );
+      done();
+    };
+    try {
+      const result = this.runtime.leave === null ? undefined : this.runtime.leave(reason, this);
+      if (!isThenable(result)) return done();
+      this.#busy = true;
+      result.then(done, failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #closeFrame(event: string, payload: object): FrameData {
+    // The join message's own join_ref, null where it was null: not the ref that stands in for it in replies.
+    return this.#host.serializer.encodePush(this.joinRef, this.joinRef, this.topic, event, payload);
+  }
+
+  #maySend(what: string, event: string, payload?: unknown): boolean {
+    if (this.#state === "joining") {
+      throw new TypeError(
+        `Expected ${what}("${event}") after the join of "${this.runtime.pattern}" was accepted. In join, use channel.send("name") and push from .info({ name() { … } }).`,
+      );
+    }
+    if (isReservedEvent(event)) {
+      throw new TypeError(
+        `Expected the event of a ${what} to have a name of its own, got "${event}": phx_* and disconnect belong to the protocol.`,
+      );
+    }
+    if (what === "broadcast" && !(payload instanceof Uint8Array)) assertPayload(payload);
+    return this.#state !== "ended";
+  }
+
+  /** For what the program calls after its handler has returned: a failure ends the channel, not the caller. */
+  #guard(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.crash(error);
+    }
+  }
+}
+
+function joinCrashed(error: unknown): JoinAnswer {
+  return { status: "error", response: { reason: reasons.joinCrashed }, code: "join_crashed", error };
+}
+
+function rejectionOf(rejection: { readonly reason: string | Uint8Array; readonly details: object | null }): unknown {
+  if (rejection.reason instanceof Uint8Array) return rejection.reason;
+  return { ...rejection.details, reason: rejection.reason };
+}
+
+function unexpected(_outcome: Outcome, pattern: string): TypeError {
+  return new TypeError(
+    `Expected the reply of the channel "${pattern}" to be a value, reply(…) or reject(…), got accept(…) or stop(…).`,
+  );
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : typeof error;
+}

@@ -1,0 +1,307 @@
+/**
+ * The endpoint: mounts sockets on paths and serves them. The only place that knows all of them.
+ *
+ * @module
+ */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type ServerOptions as TlsOptions } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import type { EndpointHandle } from "./channel/contract.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { definitionError } from "./errors.ts";
+import { isReservedEvent } from "./protocol/events.ts";
+import { assertPayload } from "./protocol/frame.ts";
+import { Groups } from "./pubsub/groups.ts";
+import { PubSub } from "./pubsub/pubsub.ts";
+import type { Connection } from "./socket/connection.ts";
+import type { TelemetryListener } from "./telemetry/events.ts";
+import { consoleLogger, type Logger } from "./telemetry/logger.ts";
+import { Telemetry } from "./telemetry/telemetry.ts";
+import { createTokens, type Tokens } from "./token/token.ts";
+import { createMount, type MountOptions } from "./transport/mount.ts";
+import { requestReader } from "./transport/proxy.ts";
+import { Transports } from "./transport/transport.ts";
+
+/** Options of {@link defineEndpoint}. */
+export interface EndpointOptions<Sockets extends Readonly<Record<string, MountOptions>>> {
+  /** Where the world reaches this endpoint. `host` is what `origins: true` compares with; in production it is needed. */
+  readonly url?: { readonly host: string };
+  /** The secret everything is signed with, 64 random characters or more; or several: the first signs, all verify. */
+  readonly secretKeyBase: string | readonly string[];
+  /** Path -> what is mounted there. Paths may hold `:variables`, which join the connection's params. */
+  readonly sockets: Sockets;
+  /** Default: warnings and errors to the console. */
+  readonly logger?: Logger;
+  /** Called for everything in `TelemetryEvents`. */
+  readonly telemetry?: TelemetryListener;
+  /** Default: the machine's clock. */
+  readonly clock?: Clock;
+  /** Addresses or networks whose `X-Forwarded-*` are believed. Default none. */
+  readonly trustedProxies?: readonly string[];
+}
+
+/** Options of {@link Endpoint.listen}. */
+export interface ListenOptions {
+  /** `0` takes any free port. */
+  readonly port: number;
+  /** Default: every address of the machine. */
+  readonly host?: string;
+  /** Certificate and key, for `https` and `wss`. */
+  readonly tls?: TlsOptions;
+}
+
+/** A listening endpoint. */
+export interface Listening {
+  readonly port: number;
+  readonly host: string;
+  readonly url: string;
+  /** Stops listening. Connections stay; {@link Endpoint.close} ends them. */
+  close(): Promise<void>;
+}
+
+/** For `node:http` servers and frameworks on top of them. */
+export interface Handler {
+  /** As a request listener or as Express-style middleware: what isn't a socket's path goes to `next`, or gets 404. */
+  (request: IncomingMessage, response: ServerResponse, next?: () => void): void;
+  /** As an upgrade listener. Leaves alone what isn't a socket's path, and says so by returning false. */
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
+}
+
+/** A running endpoint. */
+export interface Endpoint<Sockets = unknown> extends EndpointHandle {
+  readonly "~sockets"?: Sockets;
+  /** Signs and verifies with the endpoint's secret, as Phoenix.Token does with the same one. */
+  readonly tokens: Tokens;
+  /** Tells every subscriber of `topic` in the cluster. */
+  broadcast(topic: string, event: string, payload: object): void;
+  /** Tells the subscribers of this process only. */
+  localBroadcast(topic: string, event: string, payload: object): void;
+  /** Ends every connection whose socket `id` is this, with close code 1001. */
+  disconnect(socketId: string): void;
+  /** Hears a topic outside of any channel. Returns how to stop. */
+  subscribe(
+    topic: string,
+    listener: (broadcast: { readonly topic: string; readonly event: string; readonly payload: unknown }) => void,
+  ): () => void;
+  /** How many connections are open in this process. */
+  readonly connectionCount: number;
+  /** Serves on a port of its own: nothing but the sockets; other paths get 404. */
+  listen(options: ListenOptions): Promise<Listening>;
+  /**
+   * Serves on a server of yours. Its request listeners go on for every path that isn't a socket's, its upgrade listeners
+   * too. Call it after adding request listeners. Returns how to undo it.
+   */
+  attach(server: Server): () => void;
+  readonly handler: Handler;
+  /** Stops listening, closes every connection with 1001 and waits for them. */
+  close(): Promise<void>;
+}
+
+/** The types of an endpoint's sockets, for a client: `type App = SocketsOf<typeof endpoint>`. */
+export type SocketsOf<Of> = Of extends { readonly "~sockets"?: infer Sockets } ? NonNullable<Sockets> : never;
+
+/** How long `close()` waits for clients to answer before it cuts them. */
+const closeGraceMs = 5_000;
+/** Handshakes that dribble: how long the headers of a request may take on a server of ours. */
+const headersTimeoutMs = 10_000;
+
+/**
+ * Defines an endpoint. Nothing listens yet: import it in tests, call `listen` or `attach` in the server.
+ *
+ * @example
+ * ```ts
+ * export const endpoint = defineEndpoint({
+ *   url: { host: "example.com" },
+ *   secretKeyBase: process.env.SECRET_KEY_BASE,
+ *   sockets: { "/socket": { socket: userSocket, channels: [userChannel] } },
+ * });
+ * await endpoint.listen({ port: 4000 });
+ * ```
+ *
+ * @throws PortcullisError `definition_invalid` for what can't work: unknown options, channels of another socket, in
+ * production an endpoint that checks origins and doesn't know its host.
+ */
+export function defineEndpoint<const Sockets extends Readonly<Record<string, MountOptions>>>(
+  options: EndpointOptions<Sockets>,
+): Endpoint<Sockets> {
+  return new RunningEndpoint(options);
+}
+
+class RunningEndpoint implements Endpoint<never> {
+  readonly tokens: Tokens;
+  readonly handler: Handler;
+  readonly #pubsub = new PubSub();
+  readonly #telemetry: Telemetry;
+  readonly #clock: Clock;
+  readonly #transports: Transports;
+  /** Connections by socket id. */
+  readonly #identified = new Groups<Connection>();
+  readonly #servers = new Set<Server>();
+
+  constructor(options: EndpointOptions<Readonly<Record<string, MountOptions>>>) {
+    this.#clock = options.clock ?? systemClock;
+    this.#telemetry = new Telemetry({
+      logger: options.logger ?? consoleLogger,
+      clock: this.#clock,
+      listener: options.telemetry ?? null,
+    });
+    this.tokens = createTokens({ secretKeyBase: options.secretKeyBase, now: () => this.#clock.now() });
+    const environment = {
+      pubsub: this.#pubsub,
+      telemetry: this.#telemetry,
+      tokens: this.tokens,
+      clock: this.#clock,
+      endpoint: this,
+      reader: requestReader(options.trustedProxies ?? []),
+      urlHost: options.url?.host ?? null,
+      production: process.env["NODE_ENV"] === "production",
+    };
+    const paths = Object.keys(options.sockets);
+    for (const path of paths) {
+      if (!path.startsWith("/"))
+        throw definitionError(`Expected the path of a socket to start with "/", got ${JSON.stringify(path)}.`);
+    }
+    const mounts = paths.map((path) => createMount(path, options.sockets[path] as MountOptions, environment));
+    this.#transports = new Transports(mounts, {
+      onOpen: (connection) => this.#opened(connection),
+      onClosed: (connection) => this.#closed(connection),
+    });
+    this.#pubsub.onControl(({ id }) =>
+      this.#identified.each(id, (connection) => connection.end("disconnected", { kind: "disconnected" })),
+    );
+    this.handler = this.#makeHandler();
+  }
+
+  get connectionCount(): number {
+    return this.#transports.connectionCount;
+  }
+
+  broadcast(topic: string, event: string, payload: object): void {
+    // Phoenix's way to end a user's connections; here an alias for program code, never a message on a topic.
+    if (event === "disconnect") return this.disconnect(topic);
+    assertBroadcast(event, payload);
+    this.#pubsub.broadcast(topic, event, payload);
+  }
+
+  localBroadcast(topic: string, event: string, payload: object): void {
+    assertBroadcast(event, payload);
+    this.#pubsub.localBroadcast(topic, event, payload);
+  }
+
+  disconnect(socketId: string): void {
+    this.#pubsub.control({ kind: "disconnect", id: socketId });
+  }
+
+  subscribe(
+    topic: string,
+    listener: (broadcast: { topic: string; event: string; payload: unknown }) => void,
+  ): () => void {
+    const subscriber = {
+      deliver: ({ event, payload }: { event: string; payload: unknown }): void => {
+        try {
+          listener({ topic, event, payload });
+        } catch (error) {
+          // The broadcaster is not to blame for a listener.
+          this.#telemetry.logger.error("portcullis: a listener of endpoint.subscribe threw", { error });
+        }
+      },
+    };
+    this.#pubsub.subscribe(topic, subscriber);
+    return () => this.#pubsub.unsubscribe(topic, subscriber);
+  }
+
+  async listen({ port, host, tls }: ListenOptions): Promise<Listening> {
+    const timeouts = {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: headersTimeoutMs,
+      connectionsCheckingInterval: 1_000,
+    };
+    const server =
+      tls === undefined ? createServer(timeouts, this.handler) : createTlsServer({ ...timeouts, ...tls }, this.handler);
+    this.attach(server);
+    this.#servers.add(server);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, host, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    const address = server.address() as AddressInfo;
+    const name = host ?? "localhost";
+    return {
+      port: address.port,
+      host: name,
+      url: `${tls === undefined ? "http" : "https"}://${name.includes(":") ? `[${name}]` : name}:${address.port}`,
+      close: () => this.#closeServer(server),
+    };
+  }
+
+  attach(server: Server): () => void {
+    const others = server.listeners("request") as ((request: IncomingMessage, response: ServerResponse) => void)[];
+    server.removeAllListeners("request");
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+      if (this.#transports.handleRequest(request, response)) return;
+      for (const other of others) other.call(server, request, response);
+    };
+    const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+      if (this.#transports.handleUpgrade(request, socket, head)) return;
+      if (server.listenerCount("upgrade") === 1) this.#transports.refuseUpgrade(socket);
+    };
+    server.on("request", onRequest);
+    server.on("upgrade", onUpgrade);
+    return () => {
+      server.off("request", onRequest);
+      server.off("upgrade", onUpgrade);
+      for (const other of others) server.on("request", other);
+    };
+  }
+
+  async close(): Promise<void> {
+    const servers = [...this.#servers].map((server) => this.#closeServer(server));
+    const cancel = this.#clock.after(closeGraceMs, () => this.#transports.terminate());
+    this.#transports.closeAll("endpoint_closed", { kind: "shutdown" });
+    await this.#transports.drained();
+    await Promise.all(servers);
+    cancel();
+    this.#telemetry.flush();
+  }
+
+  #makeHandler(): Handler {
+    const handle = (request: IncomingMessage, response: ServerResponse, next?: () => void): void => {
+      if (this.#transports.handleRequest(request, response)) return;
+      if (next !== undefined) return next();
+      response.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("not found");
+    };
+    const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): boolean =>
+      this.#transports.handleUpgrade(request, socket, head);
+    return Object.assign(handle, { upgrade });
+  }
+
+  #closeServer(server: Server): Promise<void> {
+    if (!this.#servers.delete(server)) return Promise.resolve();
+    return new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeIdleConnections();
+    });
+  }
+
+  #opened(connection: Connection): void {
+    if (connection.socketId !== null) this.#identified.add(connection.socketId, connection);
+  }
+
+  #closed(connection: Connection): void {
+    if (connection.socketId !== null) this.#identified.remove(connection.socketId, connection);
+  }
+}
+
+function assertBroadcast(event: string, payload: unknown): void {
+  if (isReservedEvent(event)) {
+    throw new TypeError(
+      `Expected the event of a broadcast to have a name of its own, got "${event}": phx_* and disconnect belong to the protocol.`,
+    );
+  }
+  if (!(payload instanceof Uint8Array)) assertPayload(payload);
+}

@@ -1,0 +1,166 @@
+/**
+ * The one table of everything that can go wrong on purpose: refused connections, ended connections, refused joins and
+ * pushes, crashed channels. `docs/errors.md` is this table as a page; a test keeps the two the same.
+ *
+ * @module
+ */
+
+interface Entry {
+  /**
+   * What the failure ends: `connection` before it exists (an HTTP `status`), `close` an open connection (a WebSocket
+   * `closeCode`), `message` one join or push (an error reply with `reason`), `channel` one channel (`phx_error`).
+   */
+  readonly ends: "connection" | "close" | "message" | "channel";
+  readonly status?: number;
+  readonly closeCode?: number;
+  readonly reason?: string;
+  readonly means: string;
+}
+
+/** Code -> what it means on the wire. Codes are stable: they are only ever added. */
+export const errorTable = {
+  origin_refused: { ends: "connection", status: 403, means: "The Origin header is not one the mount allows." },
+  credential_missing: {
+    ends: "connection",
+    status: 403,
+    means: "The socket authenticates and there was no credential.",
+  },
+  credential_invalid: { ends: "connection", status: 403, means: "The credential is not genuine, or not for this use." },
+  credential_expired: { ends: "connection", status: 403, means: "The credential was genuine and is too old." },
+  credential_ambiguous: {
+    ends: "connection",
+    status: 403,
+    means: "Credentials came at two of the places the mount reads.",
+  },
+  credential_refused: { ends: "connection", status: 403, means: "An authenticator of the application said no." },
+  subprotocol_refused: {
+    ends: "connection",
+    status: 403,
+    means: "None of the offered subprotocols is one the mount speaks.",
+  },
+  vsn_unsupported: { ends: "connection", status: 403, means: "No serializer of the mount speaks the asked `vsn`." },
+  params_invalid: { ends: "connection", status: 403, means: "The connection's params do not fit the socket's schema." },
+  connect_refused: { ends: "connection", status: 403, means: "The `connect` hook rejected." },
+  connect_failed: {
+    ends: "connection",
+    status: 500,
+    means: "Authenticating or `connect` threw, or returned nonsense.",
+  },
+  connect_timeout: { ends: "connection", status: 503, means: "Authenticating and `connect` took longer than allowed." },
+  method_refused: { ends: "connection", status: 400, means: "A socket's path takes GET only." },
+  upgrade_required: {
+    ends: "connection",
+    status: 400,
+    means: "The request is no WebSocket handshake (RFC 6455, 4.2.1).",
+  },
+  query_too_long: { ends: "connection", status: 414, means: "The query string is longer than the mount reads." },
+  headers_too_many: { ends: "connection", status: 431, means: "The request has more headers than the mount reads." },
+  shutting_down: { ends: "connection", status: 503, means: "The endpoint is closing and takes no new connections." },
+  frame_invalid: {
+    ends: "close",
+    closeCode: 1011,
+    means: "A frame was no message: bad JSON, wrong shape, lying sizes.",
+  },
+  frame_too_large: { ends: "close", closeCode: 1009, means: "A frame, its fragments counted together, was too long." },
+  protocol_violated: { ends: "close", closeCode: 1002, means: "Bytes that are no WebSocket frame (RFC 6455, 7.4.1)." },
+  text_invalid: { ends: "close", closeCode: 1007, means: "A text frame was not UTF-8 (RFC 6455, 8.1)." },
+  idle: {
+    ends: "close",
+    closeCode: 1001,
+    means: "The client sent nothing for too long. Clients come back after 1001.",
+  },
+  disconnected: { ends: "close", closeCode: 1001, means: "The server ended every connection of this socket id." },
+  endpoint_closed: { ends: "close", closeCode: 1001, means: "The endpoint was closed." },
+  slow_reader: { ends: "close", closeCode: 1013, means: "The client did not read what was sent to it." },
+  stalled: { ends: "close", closeCode: 1011, means: "Handlers did not finish while the connection's queue was full." },
+  join_unencodable: { ends: "close", closeCode: 1011, means: "A join reply held what the serializer can't encode." },
+  topic_unmatched: {
+    ends: "message",
+    reason: "unmatched topic",
+    means: "No channel for the topic, or it is not joined.",
+  },
+  unauthorized: { ends: "message", reason: "unauthorized", means: "The channel's `authorize` said no." },
+  join_refused: { ends: "message", means: "The channel's `join` or `authorize` rejected; the reason is its own." },
+  join_crashed: { ends: "message", reason: "join crashed", means: "The join threw, or returned nonsense." },
+  channels_max: {
+    ends: "message",
+    reason: "too many channels joined",
+    means: "The connection holds as many channels as it may.",
+  },
+  payload_invalid: {
+    ends: "message",
+    reason: "invalid payload",
+    means: "Join params or a payload do not fit their schema.",
+  },
+  payload_too_deep: {
+    ends: "message",
+    reason: "payload too deep",
+    means: "A payload nests deeper than the mount reads.",
+  },
+  join_ref_stale: {
+    ends: "message",
+    means: "A message for an earlier instance of the channel. Dropped, as in Phoenix.",
+  },
+  binary_for_v1: { ends: "message", means: "A binary broadcast has no V1 form. Dropped for V1 subscribers." },
+  handler_failed: {
+    ends: "channel",
+    reason: "channel_crash",
+    means: "A handler threw, or stopped the channel with an error.",
+  },
+  event_undeclared: {
+    ends: "channel",
+    reason: "channel_crash",
+    means: "An event came that the channel has no handler for.",
+  },
+  mailbox_full: {
+    ends: "channel",
+    reason: "channel_crash",
+    means: "The channel fell too far behind what it was sent.",
+  },
+} as const satisfies Readonly<Record<string, Entry>>;
+
+/** Every code there is. */
+export type ErrorCode = keyof typeof errorTable;
+
+type CodesThatEnd<What extends Entry["ends"]> = {
+  [Code in ErrorCode]: (typeof errorTable)[Code]["ends"] extends What ? Code : never;
+}[ErrorCode];
+
+/** Codes of refused connections. */
+export type RefusalCode = CodesThatEnd<"connection">;
+/** Codes of ended connections. */
+export type CloseCode = CodesThatEnd<"close">;
+
+const kind: unique symbol = Symbol.for("portcullis.error") as never;
+
+/**
+ * An error with a code from {@link errorTable}, or `definition_invalid` for a mistake in the program's own definitions.
+ * Its message never holds a token, a secret or a payload.
+ *
+ * @example
+ * ```ts
+ * if (isPortcullisError(error) && error.code === "definition_invalid") process.exit(1);
+ * ```
+ */
+export class PortcullisError<
+  Code extends ErrorCode | "definition_invalid" = ErrorCode | "definition_invalid",
+> extends Error {
+  override readonly name = "PortcullisError";
+  readonly code: Code;
+  readonly [kind] = true;
+
+  constructor(code: Code, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Whether `value` is a {@link PortcullisError}, also one made by another copy of the package. */
+export function isPortcullisError(value: unknown): value is PortcullisError {
+  return typeof value === "object" && value !== null && kind in value;
+}
+
+/** A mistake in a definition: thrown where it is made, at start-up. */
+export function definitionError(message: string): PortcullisError<"definition_invalid"> {
+  return new PortcullisError("definition_invalid", message);
+}

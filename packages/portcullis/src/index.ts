@@ -1,0 +1,39 @@
+/**
+ * Portcullis: authenticated sockets and channels over the Phoenix Channels protocol.
+ *
+ * @module
+ */
+
+export type { AuthenticateRequest, Authenticator, Identity } from "./auth/authenticator.ts";
+export { type SignedTokenOptions, type SignedTokenReason, signedToken } from "./auth/signed-token.ts";
+export type { AnyChannel, ChannelDefinition } from "./channel/channel.ts";
+export type { Channel, EndpointHandle, HeardBroadcast, Jsonify, LeaveReason } from "./channel/contract.ts";
+export { type Cancel, type Clock, systemClock } from "./clock.ts";
+export {
+  defineEndpoint,
+  type Endpoint,
+  type EndpointOptions,
+  type Handler,
+  type Listening,
+  type ListenOptions,
+  type SocketsOf,
+} from "./endpoint.ts";
+export { type ErrorCode, errorTable, isPortcullisError, PortcullisError } from "./errors.ts";
+export {
+  type Acceptance,
+  accept,
+  type Rejection,
+  type Reply,
+  reject,
+  reply,
+  type Stop,
+  stop,
+} from "./outcome.ts";
+export type { ConnectInfo, ConnectInfoItem } from "./socket/connect-info.ts";
+export type { Params } from "./socket/params.ts";
+export { type AnySocket, type ConnectRequest, defineSocket, type SocketDefinition } from "./socket/socket.ts";
+export type { TelemetryEvent, TelemetryEvents, TelemetryListener } from "./telemetry/events.ts";
+export { consoleLogger, type Logger, silentLogger } from "./telemetry/logger.ts";
+export type { CredentialPlace } from "./transport/credential.ts";
+export type { MountOptions, RefusalResponse, WebSocketOptions } from "./transport/mount.ts";
+export type { Origins, ParsedOrigin } from "./transport/origin.ts";

@@ -1,0 +1,44 @@
+/**
+ * Every default maximum of Portcullis, in one place. Each is an option of the endpoint, the mount or the transport it
+ * concerns; this file is what holds when nobody says otherwise.
+ *
+ * @module
+ */
+
+export const bounds = {
+  /** Bytes of one incoming frame, fragments counted together. Over it: close 1009. Phoenix allows 10 MB. */
+  frameBytesMax: 1024 * 1024,
+  /** Channels joined over one connection at a time. Over it: the join is answered "too many channels joined". */
+  channelsMax: 100,
+  /** Bytes written for a connection but not yet taken by its peer. Over it: the connection is dropped. */
+  outgoingBytesMax: 4 * 1024 * 1024,
+  /** Frames received but not handled yet, over all channels of a connection. Over it: reading stops for a while. */
+  pendingFramesMax: 128,
+  /** Bytes of the same. */
+  pendingBytesMax: 1024 * 1024,
+  /** Messages from inside the program waiting for one channel. Over it: the channel crashes. */
+  mailboxMax: 10_000,
+  /** UTF-8 bytes of a topic. Over it: "unmatched topic". */
+  topicBytesMax: 1024,
+  /** UTF-8 bytes of an event name. Over it the frame is undecodable: close 1011. */
+  eventBytesMax: 1024,
+  /** Levels of objects and arrays in a frame. Over it in the payload: error reply; elsewhere: close 1011. */
+  depthMax: 100,
+  /** Bytes of the request's query string. Over it: 414. */
+  queryBytesMax: 16 * 1024,
+  /** Parameters in the query string, and levels of nesting of one. Over it: 403. */
+  queryParamsMax: 250,
+  queryDepthMax: 10,
+  /** Bytes of a credential wherever it travels. Over it the credential counts as invalid. */
+  credentialBytesMax: 8 * 1024,
+  /** Headers of one request. Over it: 431. */
+  headersMax: 200,
+  /** How long authenticating and `connect` may take together. Over it: 503. */
+  connectTimeoutMs: 5_000,
+  /** How long a connection may stay without a frame from its client. Over it: close 1001. */
+  idleTimeoutMs: 60_000,
+  /** How long a replaced or leaving channel may keep its connection waiting before it is given up. */
+  shutdownMs: 5_000,
+  /** Share of a limit at which it is warned of. */
+  warnAt: 0.8,
+} as const;

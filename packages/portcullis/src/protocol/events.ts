@@ -1,0 +1,33 @@
+/**
+ * Names the protocol keeps for itself.
+ *
+ * @module
+ */
+
+/** The topic of the connection itself: heartbeats. Never routed to a channel, whatever patterns exist. */
+export const connectionTopic = "phoenix";
+export const heartbeatEvent = "heartbeat";
+export const joinEvent = "phx_join";
+export const leaveEvent = "phx_leave";
+export const replyEvent = "phx_reply";
+export const closeEvent = "phx_close";
+export const errorEvent = "phx_error";
+
+/** Reasons clients match on: part of the protocol, byte for byte. */
+export const reasons = {
+  unmatchedTopic: "unmatched topic",
+  joinCrashed: "join crashed",
+  tooManyChannels: "too many channels joined",
+  channelCrash: "channel_crash",
+  unauthorized: "unauthorized",
+  invalidPayload: "invalid payload",
+  payloadTooDeep: "payload too deep",
+} as const;
+
+/**
+ * Whether the program must not send `event` by itself: `phx_*` belongs to the protocol, and `disconnect` was a control
+ * message in Phoenix, so a relayed one could be taken for a command.
+ */
+export function isReservedEvent(event: string): boolean {
+  return event.startsWith("phx_") || event === "disconnect";
+}

@@ -1,0 +1,44 @@
+/**
+ * Members by key, for keys that mostly have one member.
+ *
+ * @module
+ */
+
+/** A map from a key to its members. A set is made only for the second member of a key; an empty key is forgotten. */
+export class Groups<Member extends object> {
+  readonly #groups = new Map<string, Member | Set<Member>>();
+
+  /** How many keys have members. */
+  get size(): number {
+    return this.#groups.size;
+  }
+
+  /** Adding twice is adding once. */
+  add(key: string, member: Member): void {
+    const present = this.#groups.get(key);
+    if (present === undefined) this.#groups.set(key, member);
+    else if (present instanceof Set) present.add(member);
+    else if (present !== member) this.#groups.set(key, new Set([present, member]));
+  }
+
+  /** Harmless for one that isn't there. */
+  remove(key: string, member: Member): void {
+    const present = this.#groups.get(key);
+    if (present === member) this.#groups.delete(key);
+    else if (present instanceof Set && present.delete(member) && present.size === 0) this.#groups.delete(key);
+  }
+
+  /** How many members `key` has. */
+  count(key: string): number {
+    const present = this.#groups.get(key);
+    return present === undefined ? 0 : present instanceof Set ? present.size : 1;
+  }
+
+  /** Calls `visit` for each member of `key`; members may leave meanwhile. */
+  each(key: string, visit: (member: Member) => void): void {
+    const present = this.#groups.get(key);
+    if (present === undefined) return;
+    if (present instanceof Set) for (const member of present) visit(member);
+    else visit(present);
+  }
+}

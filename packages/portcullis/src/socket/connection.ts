@@ -1,0 +1,434 @@
+/**
+ * One connection: frames in, frames out, and the channels joined over it. Sans-IO: it neither reads nor writes a network
+ * and owns no timer; its sink does. WebSocket and long-poll share every line of it.
+ *
+ * @module
+ */
+
+import type { ChannelRuntime } from "../channel/channel.ts";
+import type { EndpointHandle, LeaveReason } from "../channel/contract.ts";
+import type { SharedFrame } from "../channel/fastlane.ts";
+import { type ChannelHost, ChannelProcess, type JoinAnswer } from "../channel/process.ts";
+import { type CloseCode, type ErrorCode, isPortcullisError, PortcullisError } from "../errors.ts";
+import { connectionTopic, heartbeatEvent, joinEvent, leaveEvent, reasons } from "../protocol/events.ts";
+import { FrameError, isDeeperThan } from "../protocol/frame.ts";
+import type { FrameData, Message } from "../protocol/message.ts";
+import type { Serializer } from "../protocol/serializer.ts";
+import { isUsableTopic } from "../protocol/topic.ts";
+import type { PubSub } from "../pubsub/pubsub.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+
+/** Where a connection's effects go: the transport. */
+export interface Sink {
+  write(data: FrameData): void;
+  writeShared(frame: SharedFrame): void;
+  /** Ends the transport. The connection is told by {@link Connection.closed} like for any other end. */
+  close(code: CloseCode): void;
+  /** Stops, and goes on, reading from the peer. */
+  pause(): void;
+  resume(): void;
+  /** Runs `task` when everything that was received together has been handled. */
+  defer(task: () => void): void;
+  /** Runs `task` after `delayMs`; the returned function cancels it. */
+  after(delayMs: number, task: () => void): () => void;
+}
+
+/** What the connections of one mount have in common. */
+export interface ConnectionContext {
+  readonly mount: string;
+  readonly channels: readonly ChannelRuntime[];
+  readonly pubsub: PubSub;
+  readonly endpoint: EndpointHandle;
+  readonly telemetry: Telemetry;
+  readonly limits: ConnectionLimits;
+}
+
+export interface ConnectionLimits {
+  readonly channelsMax: number;
+  readonly mailboxMax: number;
+  readonly pendingFramesMax: number;
+  readonly pendingBytesMax: number;
+  readonly topicBytesMax: number;
+  readonly eventBytesMax: number;
+  readonly depthMax: number;
+  readonly shutdownMs: number;
+  readonly warnAt: number;
+}
+
+/** What was decided at the edge, before there was a connection. */
+export interface ConnectionIdentity {
+  readonly serializer: Serializer;
+  readonly assigns: object;
+  readonly socketId: string | null;
+  readonly transport: string;
+}
+
+export class Connection implements ChannelHost {
+  readonly serializer: Serializer;
+  readonly assigns: object;
+  readonly socketId: string | null;
+  readonly transport: string;
+  readonly #context: ConnectionContext;
+  readonly #sink: Sink;
+  readonly #channels = new Map<string, ChannelProcess>();
+  /** Frames that wait, in order, until a join is answered. */
+  #held: FrameData[] = [];
+  /** Why frames are held: a join being answered, or an old instance being waited for. */
+  #holding = false;
+  #later: FrameData[] | null = null;
+  #pendingFrames = 0;
+  #pendingBytes = 0;
+  #paused = false;
+  #closed = false;
+  #waitingFor: { readonly process: ChannelProcess; readonly resume: () => void } | null = null;
+
+  constructor(context: ConnectionContext, identity: ConnectionIdentity, sink: Sink) {
+    this.#context = context;
+    this.#sink = sink;
+    this.serializer = identity.serializer;
+    this.assigns = identity.assigns;
+    this.socketId = identity.socketId;
+    this.transport = identity.transport;
+  }
+
+  get pubsub(): PubSub {
+    return this.#context.pubsub;
+  }
+
+  get endpoint(): EndpointHandle {
+    return this.#context.endpoint;
+  }
+
+  get mailboxMax(): number {
+    return this.#context.limits.mailboxMax;
+  }
+
+  /** How many channels are joined. */
+  get channelCount(): number {
+    return this.#channels.size;
+  }
+
+  /** Whether reading is stopped because too much waits to be handled. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  // --- frames in ----------------------------------------------------------------------------------------------------
+
+  /** One frame of the client. Never throws. */
+  receive(data: FrameData): void {
+    if (this.#closed) return;
+    if (this.#holding) {
+      this.#held.push(data);
+      this.#wait(data.length);
+      return;
+    }
+    this.#handle(data);
+  }
+
+  #handle(data: FrameData): void {
+    let message: Message;
+    try {
+      message = this.serializer.decode(data);
+      // A frame is at least two characters a level: short ones can't be deep.
+      if (data.length > this.#context.limits.depthMax && typeof data === "string") this.#assertShallow(message);
+    } catch (error) {
+      this.#fail("frame_invalid", error);
+      return;
+    }
+    this.#route(message, data.length);
+  }
+
+  #assertShallow({ joinRef, ref, topic, event }: Message): void {
+    const { depthMax, eventBytesMax } = this.#context.limits;
+    if (isDeeperThan([joinRef, ref, topic, event], depthMax))
+      throw new FrameError("A field of a message nests too deeply.");
+    if (typeof event === "string" && event.length > eventBytesMax)
+      throw new FrameError("The event of a message is too long.");
+  }
+
+  #route(message: Message, bytes: number): void {
+    const { topic, event } = message;
+    if (topic === connectionTopic) return this.#routeConnection(message);
+    const process = typeof topic === "string" ? this.#channels.get(topic) : undefined;
+    const { depthMax } = this.#context.limits;
+    if (bytes > depthMax && isDeeperThan(message.payload, depthMax)) {
+      return this.#refuse(message, "payload_too_deep", { reason: reasons.payloadTooDeep });
+    }
+    if (event === joinEvent) return this.#routeJoin(message, process);
+    if (process === undefined) {
+      if (event === leaveEvent) return this.#reply(message, message.joinRef, "ok", {});
+      return this.#refuse(message, "topic_unmatched", { reason: reasons.unmatchedTopic });
+    }
+    if (message.joinRef !== null && message.joinRef !== undefined && message.joinRef !== process.joinRef) {
+      return this.dropped(process, "join_ref_stale");
+    }
+    if (process.leaving) return;
+    const waits =
+      event === leaveEvent
+        ? process.receiveLeave(message.ref, bytes)
+        : process.receive(message.ref, event, message.payload, bytes);
+    if (waits) this.#wait(bytes);
+  }
+
+  #routeConnection(message: Message): void {
+    if (message.event === heartbeatEvent) this.#reply(message, null, "ok", {});
+    else if (message.event === leaveEvent) this.#reply(message, message.joinRef, "ok", {});
+    else this.#refuse(message, "topic_unmatched", { reason: reasons.unmatchedTopic });
+  }
+
+  // --- joins --------------------------------------------------------------------------------------------------------
+
+  #routeJoin(message: Message, present: ChannelProcess | undefined): void {
+    const { topic } = message;
+    if (typeof topic !== "string") return this.#refuse(message, "topic_unmatched", { reason: reasons.unmatchedTopic });
+    // Leave and join sent back to back: the leave is answered first, so that the order is always the same.
+    if (present?.leaving === true)
+      return this.#waitFor(present, () => this.#routeJoin(message, this.#channels.get(topic)));
+    if (present !== undefined) {
+      present.end({ kind: "duplicate" });
+      const goOn = (): void => {
+        this.#join(message, topic);
+        this.writeLater(present.closeFrame());
+      };
+      return present.busy ? this.#waitFor(present, goOn) : goOn();
+    }
+    this.#join(message, topic);
+  }
+
+  #join(message: Message, topic: string): void {
+    const { limits, mount } = this.#context;
+    const found = isUsableTopic(topic, limits.topicBytesMax) ? this.#find(topic) : null;
+    if (found === null) return this.#refuse(message, "topic_unmatched", { reason: reasons.unmatchedTopic });
+    if (this.#channels.size >= limits.channelsMax) {
+      this.#context.telemetry.emit("limit.reached", { mount, limit: "channelsMax", max: limits.channelsMax });
+      this.#context.telemetry.warn(
+        `channelsMax ${mount}`,
+        () =>
+          `portcullis: a connection to ${mount} asked for more than ${limits.channelsMax} channels and was refused the join. Raise channelsMax on the mount, or join fewer.`,
+      );
+      return this.#reply(message, message.joinRef, "error", { reason: reasons.tooManyChannels });
+    }
+    const process = new ChannelProcess(this, found.runtime, topic, found.params, message);
+    const answer = process.join(message.payload);
+    if (!(answer instanceof Promise)) return this.#answerJoin(process, message, answer);
+    this.#holding = true;
+    this.#waitingFor = { process, resume: () => {} };
+    void answer.then((settled) => {
+      this.#waitingFor = null;
+      if (this.#closed) return;
+      this.#answerJoin(process, message, settled);
+      this.#release();
+    });
+  }
+
+  #find(topic: string): { readonly runtime: ChannelRuntime; readonly params: Readonly<Record<string, string>> } | null {
+    for (const runtime of this.#context.channels) {
+      const params = runtime.match(topic);
+      if (params !== null) return { runtime, params };
+    }
+    return null;
+  }
+
+  #answerJoin(process: ChannelProcess, message: Message, answer: JoinAnswer): void {
+    const { mount, telemetry, limits } = this.#context;
+    const { pattern } = process.runtime;
+    if (answer.status === "error" && answer.code === "join_crashed") {
+      telemetry.emit("channel.crashed", { mount, pattern, error: answer.error });
+      telemetry.logger.error(`portcullis: joining the channel "${pattern}" on ${mount} crashed`, {
+        error: answer.error,
+      });
+    }
+    let frame: FrameData;
+    try {
+      frame = this.serializer.encodeReply(message.joinRef, message.ref, message.topic, answer.status, answer.response);
+    } catch (error) {
+      process.end({ kind: "closed" });
+      return this.#fail("join_unencodable", error);
+    }
+    if (answer.status === "ok") this.#channels.set(process.topic, process);
+    else process.end({ kind: "closed" });
+    this.write(frame);
+    if (answer.status === "error") {
+      telemetry.emit("channel.refused", { mount, pattern, code: answer.code });
+      return;
+    }
+    telemetry.emit("channel.joined", { mount, pattern });
+    if (this.#channels.size === Math.ceil(limits.channelsMax * limits.warnAt)) {
+      telemetry.emit("limit.warned", {
+        mount,
+        limit: "channelsMax",
+        value: this.#channels.size,
+        max: limits.channelsMax,
+      });
+    }
+    process.enter();
+  }
+
+  // --- holding back -------------------------------------------------------------------------------------------------
+
+  /** Holds the connection's frames until `process` has ended, or is given up. */
+  #waitFor(process: ChannelProcess, goOn: () => void): void {
+    this.#holding = true;
+    const cancel = this.#sink.after(this.#context.limits.shutdownMs, () => {
+      this.warn(
+        process,
+        "abandoned",
+        `A channel "${process.runtime.pattern}" did not end within ${this.#context.limits.shutdownMs} ms and was given up.`,
+      );
+      process.abandon();
+      this.ended(process);
+    });
+    this.#waitingFor = {
+      process,
+      resume: () => {
+        cancel();
+        this.#waitingFor = null;
+        if (this.#closed) return;
+        this.#holding = false;
+        goOn();
+        this.#release();
+      },
+    };
+  }
+
+  /** Handles the held frames, until one of them holds the rest again. */
+  #release(): void {
+    if (this.#waitingFor !== null) return;
+    this.#holding = false;
+    while (this.#held.length > 0 && !this.#holding && !this.#closed) {
+      const data = this.#held.shift() as FrameData;
+      this.handled(data.length);
+      this.#handle(data);
+    }
+  }
+
+  #wait(bytes: number): void {
+    this.#pendingFrames += 1;
+    this.#pendingBytes += bytes;
+    const { pendingFramesMax, pendingBytesMax } = this.#context.limits;
+    if (!this.#paused && (this.#pendingFrames >= pendingFramesMax || this.#pendingBytes >= pendingBytesMax)) {
+      this.#paused = true;
+      this.#sink.pause();
+    }
+  }
+
+  handled(bytes: number): void {
+    this.#pendingFrames -= 1;
+    this.#pendingBytes -= bytes;
+    const { pendingFramesMax, pendingBytesMax } = this.#context.limits;
+    if (this.#paused && this.#pendingFrames <= pendingFramesMax / 2 && this.#pendingBytes <= pendingBytesMax / 2) {
+      this.#paused = false;
+      if (!this.#closed) this.#sink.resume();
+    }
+  }
+
+  // --- frames out (ChannelHost) -------------------------------------------------------------------------------------
+
+  write(data: FrameData): void {
+    if (!this.#closed) this.#sink.write(data);
+  }
+
+  writeShared(frame: SharedFrame): void {
+    if (!this.#closed) this.#sink.writeShared(frame);
+  }
+
+  writeLater(data: FrameData): void {
+    if (this.#later === null) {
+      this.#later = [];
+      this.#sink.defer(() => {
+        const frames = this.#later ?? [];
+        this.#later = null;
+        for (const frame of frames) this.write(frame);
+      });
+    }
+    this.#later.push(data);
+  }
+
+  #reply(message: Message, joinRef: unknown, status: string, response: unknown): void {
+    this.write(this.serializer.encodeReply(joinRef, message.ref, message.topic, status, response));
+  }
+
+  #refuse(message: Message, code: ErrorCode, response: unknown): void {
+    const { telemetry, mount } = this.#context;
+    if (message.event === joinEvent) telemetry.emit("channel.refused", { mount, pattern: null, code });
+    else telemetry.emit("message.dropped", { mount, pattern: null, code });
+    this.#reply(message, null, "error", response);
+  }
+
+  // --- what channels report (ChannelHost) ---------------------------------------------------------------------------
+
+  released(process: ChannelProcess, reason: LeaveReason): void {
+    const { mount, telemetry } = this.#context;
+    if (this.#channels.get(process.topic) === process) this.#channels.delete(process.topic);
+    telemetry.emit("channel.left", { mount, pattern: process.runtime.pattern, reason: reason.kind });
+  }
+
+  ended(process: ChannelProcess): void {
+    if (this.#waitingFor?.process === process) this.#waitingFor.resume();
+  }
+
+  crashed(process: ChannelProcess, error: unknown): void {
+    const { telemetry, mount } = this.#context;
+    const { pattern } = process.runtime;
+    telemetry.emit("channel.crashed", { mount, pattern, error });
+    if (isPortcullisError(error))
+      telemetry.warn(`${error.code} ${mount} ${pattern}`, () => `portcullis: ${error.message}`);
+    else telemetry.logger.error(`portcullis: the channel "${pattern}" on ${mount} crashed`, { error });
+  }
+
+  dropped(process: ChannelProcess, code: ErrorCode): void {
+    this.#context.telemetry.emit("message.dropped", {
+      mount: this.#context.mount,
+      pattern: process.runtime.pattern,
+      code,
+    });
+    if (code === "binary_for_v1") {
+      this.warn(
+        process,
+        code,
+        `A binary broadcast on "${process.runtime.pattern}" has no form for clients with vsn=1.0.0 and was not sent to them.`,
+      );
+    }
+  }
+
+  warn(process: ChannelProcess, kind: string, message: string): void {
+    this.#context.telemetry.warn(
+      `${kind} ${this.#context.mount} ${process.runtime.pattern}`,
+      () => `portcullis: ${message}`,
+    );
+  }
+
+  // --- the end ------------------------------------------------------------------------------------------------------
+
+  /** The sender sent what can't be understood, or the program what can't be said: the connection ends. */
+  #fail(code: "frame_invalid" | "join_unencodable", cause: unknown): void {
+    const { telemetry, mount } = this.#context;
+    const what = cause instanceof Error ? cause.message : "unknown";
+    telemetry.warn(`${code} ${mount}`, () => `portcullis: a connection to ${mount} was closed (${code}): ${what}`);
+    const error = new PortcullisError(code, what);
+    this.#sink.close(code);
+    this.closed({ kind: "error", error });
+  }
+
+  /** Ends the connection from this side. */
+  end(code: CloseCode, reason: LeaveReason): void {
+    if (this.#closed) return;
+    this.#sink.close(code);
+    this.closed(reason);
+  }
+
+  /** The transport is gone, or going: every channel ends, and nothing is written any more. Idempotent. */
+  closed(reason: LeaveReason): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#held = [];
+    this.#later = null;
+    const waiting = this.#waitingFor;
+    this.#waitingFor = null;
+    waiting?.resume();
+    waiting?.process.end(reason);
+    for (const process of [...this.#channels.values()]) process.end(reason);
+    this.#channels.clear();
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * The names of everything Portcullis reports about itself, with what each carries. Values are safe to log and to use
+ * as metric labels: patterns and mount paths, never topics, params, payloads or credentials.
+ *
+ * @module
+ */
+
+/** What each event carries. `mount` is the mount's path as written, `pattern` a channel's pattern as written. */
+export interface TelemetryEvents {
+  "socket.connected": { readonly mount: string; readonly transport: string };
+  "socket.refused": {
+    readonly mount: string;
+    readonly transport: string;
+    /** Which check refused: see `docs/errors.md`. */
+    readonly code: string;
+    readonly status: number;
+  };
+  "socket.closed": { readonly mount: string; readonly transport: string; readonly closeCode: number };
+  "channel.joined": { readonly mount: string; readonly pattern: string };
+  "channel.refused": { readonly mount: string; readonly pattern: string | null; readonly code: string };
+  "channel.left": { readonly mount: string; readonly pattern: string; readonly reason: string };
+  "channel.crashed": { readonly mount: string; readonly pattern: string; readonly error: unknown };
+  "message.dropped": { readonly mount: string; readonly pattern: string | null; readonly code: string };
+  "limit.warned": { readonly mount: string; readonly limit: string; readonly value: number; readonly max: number };
+  "limit.reached": { readonly mount: string; readonly limit: string; readonly max: number };
+}
+
+/** Name of an event. */
+export type TelemetryEvent = keyof TelemetryEvents;
+
+/** Called for every event, synchronously: keep it short. What it throws is logged and otherwise ignored. */
+export type TelemetryListener = <Name extends TelemetryEvent>(name: Name, metadata: TelemetryEvents[Name]) => void;

@@ -1,0 +1,310 @@
+/**
+ * The gate. Every check between a request and a connection, in the order Phoenix makes them: origin, token in the
+ * subprotocols, other subprotocols, version, and then who it is and whether they may. What passes here is never asked
+ * again; what doesn't is an HTTP status, before any connection exists.
+ *
+ * @module
+ */
+
+import type { IncomingMessage } from "node:http";
+import { checkPayload } from "../channel/payload.ts";
+import { type ErrorCode, errorTable, type RefusalCode } from "../errors.ts";
+import { bounds } from "../limit/bounds.ts";
+import { isAcceptance, isRejection } from "../outcome.ts";
+import { type Serializer, serializerFor } from "../protocol/serializer.ts";
+import { collectInfo } from "../socket/connect-info.ts";
+import type { ConnectionIdentity } from "../socket/connection.ts";
+import { type Params, parseQuery } from "../socket/params.ts";
+import { type OfferedSubprotocols, phoenixSubprotocol, readHeaderToken, readSubprotocols } from "./credential.ts";
+import type { Mount, RefusalResponse } from "./mount.ts";
+import type { OriginPolicy } from "./origin.ts";
+
+/** What a transport asks. */
+export interface Knock {
+  readonly request: IncomingMessage;
+  readonly transport: string;
+  readonly origins: OriginPolicy;
+  readonly pathVariables: Readonly<Record<string, string>>;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+}
+
+export type Admission =
+  | { readonly ok: true; readonly identity: ConnectionIdentity; readonly subprotocol: string | null }
+  | { readonly ok: false; readonly code: RefusalCode; readonly response: RefusalResponse };
+
+type Refused = Extract<Admission, { ok: false }>;
+
+/** Decides on one request within the mount's `connectTimeoutMs`. Never throws; reports and logs what it refuses. */
+export async function admit(mount: Mount, knock: Knock): Promise<Admission> {
+  const { telemetry } = mount.environment;
+  const admission = await withinTime(mount, knock);
+  if (admission.ok) return admission;
+  telemetry.emit("socket.refused", {
+    mount: mount.path,
+    transport: knock.transport,
+    code: admission.code,
+    status: admission.response.status,
+  });
+  return admission;
+}
+
+async function withinTime(mount: Mount, knock: Knock): Promise<Admission> {
+  const timeout = new AbortController();
+  const signal = AbortSignal.any([knock.signal, timeout.signal]);
+  const decision = decide(mount, knock, signal).catch((error) => failed(mount, error));
+  let cancel = (): void => {};
+  const late = new Promise<Admission>((resolve) => {
+    cancel = mount.environment.clock.after(mount.connectTimeoutMs, () => {
+      timeout.abort();
+      resolve(
+        refuse(
+          mount,
+          "connect_timeout",
+          () =>
+            `connect took longer than ${mount.connectTimeoutMs} ms. Make it faster, or raise connectTimeoutMs on the mount.`,
+        ),
+      );
+    });
+  });
+  const admission = await Promise.race([decision, late]);
+  cancel();
+  return admission;
+}
+
+async function decide(mount: Mount, knock: Knock, signal: AbortSignal): Promise<Admission> {
+  const { request } = knock;
+  const { reader } = mount.environment;
+  if (request.method !== "GET") return refuse(mount, "method_refused", null);
+  if (request.rawHeaders.length / 2 > bounds.headersMax)
+    return refuse(mount, "headers_too_many", () => `it had more than ${bounds.headersMax} headers.`);
+  const uri = reader.uri(request);
+  if (uri.query.length > bounds.queryBytesMax)
+    return refuse(mount, "query_too_long", () => `its query string was longer than ${bounds.queryBytesMax} bytes.`);
+
+  const origin = originOf(request);
+  if (!knock.origins.allows(origin, uri)) return refuseOrigin(mount, knock.origins, origin);
+
+  const subprotocols = chooseSubprotocol(mount, request);
+  if (!subprotocols.ok) return subprotocols.refused;
+
+  const query = parseQuery(uri.query, { paramsMax: bounds.queryParamsMax, depthMax: bounds.queryDepthMax });
+  if (query === null)
+    return refuse(mount, "params_invalid", () => "its query string held too many params, or nested too deeply.");
+  const params: Params = Object.assign(query, knock.pathVariables);
+  const serializer = serializerFor(params["vsn"], mount.serializers);
+  if (serializer === null) {
+    return refuse(
+      mount,
+      "vsn_unsupported",
+      () =>
+        `it asked for the protocol version ${quote(params["vsn"])}; spoken here: ${mount.serializers.join(", ")} (1.0.x is v1, 2.0.x is v2).`,
+    );
+  }
+  return connect(mount, knock, { serializer, params, uri, signal, offered: subprotocols });
+}
+
+interface Checks {
+  readonly serializer: Serializer;
+  readonly params: Params;
+  readonly uri: ReturnType<Mount["environment"]["reader"]["uri"]>;
+  readonly signal: AbortSignal;
+  readonly offered: { readonly selected: string | null; readonly token: string | null };
+}
+
+async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admission> {
+  const { socket, environment } = mount;
+  const { tokens, reader } = environment;
+  const { params, signal } = checks;
+  const authToken = checks.offered.token ?? headerTokenOf(mount, knock.request);
+
+  let identity: unknown;
+  if (socket.authenticate !== null) {
+    const credentials = credentialsOf(mount, checks, knock.request);
+    if (credentials.length > 1)
+      return refuse(
+        mount,
+        "credential_ambiguous",
+        () =>
+          `credentials came at ${credentials.length} of the places the mount reads (${mount.from.join(", ")}). Send one.`,
+      );
+    const credential = credentials[0] ?? null;
+    identity = await socket.authenticate({ credential, params, tokens, now: environment.clock.now(), signal });
+    if (isRejection(identity)) return refuseReason(mount, credentialCode(identity.reason), identity);
+    if (identity === undefined || identity === null || identity === false) {
+      return failed(
+        mount,
+        new TypeError("Expected authenticate to return an identity or reject(reason), got nothing."),
+      );
+    }
+  }
+
+  let checked: unknown = params;
+  if (socket.params !== null) {
+    const result = await checkPayload(socket.params, params);
+    if (!result.ok) {
+      const where = result.refusal.issues.map((issue) => issue.path.join(".") || "(all)").join(", ");
+      return refuse(mount, "params_invalid", () => `its params did not fit the socket's schema at: ${where}.`);
+    }
+    checked = result.value;
+  }
+
+  const peer = reader.peer(knock.request);
+  const info = collectInfo(socket.connectInfo, {
+    peer,
+    uri: checks.uri,
+    authToken,
+    rawHeaders: knock.request.rawHeaders,
+  });
+  const result =
+    socket.connect === null ? {} : await socket.connect({ identity, params: checked, info, tokens, signal });
+  if (isRejection(result)) return refuseReason(mount, "connect_refused", result);
+  const assigns = isAcceptance(result) ? result.assigns : result;
+  if (typeof assigns !== "object" || assigns === null || Array.isArray(assigns) || isOutcome(assigns)) {
+    // Phoenix refuses too: a hook that forgot its `return` must not let anybody in.
+    environment.telemetry.logger.error(
+      `portcullis: connect of ${mount.path} returned neither assigns nor accept(…) nor reject(…), and the connection was refused.`,
+    );
+    return refuse(mount, "connect_refused", null);
+  }
+  const socketId = socket.id === null ? null : socket.id(assigns);
+  return {
+    ok: true,
+    subprotocol: checks.offered.selected,
+    identity: { serializer: checks.serializer, assigns, socketId: socketId ?? null, transport: knock.transport },
+  };
+}
+
+function isOutcome(value: object): boolean {
+  return Object.getOwnPropertySymbols(value).includes(Symbol.for("portcullis.outcome"));
+}
+
+/** Two Origin headers are joined by node:http with a comma, and fit no policy. */
+function originOf(request: IncomingMessage): string | undefined {
+  const found: string[] = [];
+  for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
+    if ((request.rawHeaders[index] as string).toLowerCase() === "origin")
+      found.push(request.rawHeaders[index + 1] as string);
+  }
+  return found.length === 0 ? undefined : found.join(", ");
+}
+
+function readsSubprotocolToken({ socket, from }: Mount): boolean {
+  return socket.connectInfo.includes("authToken") || (socket.authenticate !== null && from.includes("subprotocol"));
+}
+
+function headerTokenOf({ socket }: Mount, request: IncomingMessage): string | null {
+  return socket.connectInfo.includes("authToken") ? readHeaderToken(request) : null;
+}
+
+type Chosen =
+  | { readonly ok: true; readonly selected: string | null; readonly token: string | null }
+  | { readonly ok: false; readonly refused: Refused };
+
+function chooseSubprotocol(mount: Mount, request: IncomingMessage): Chosen {
+  const readsToken = readsSubprotocolToken(mount);
+  const spoken = readsToken ? [phoenixSubprotocol, ...mount.subprotocols] : mount.subprotocols;
+  if (spoken.length === 0) return { ok: true, selected: null, token: null };
+  const header = request.headers["sec-websocket-protocol"];
+  const offered: OfferedSubprotocols = readSubprotocols(header, bounds.credentialBytesMax);
+  if (readsToken && offered.token === undefined) {
+    return {
+      ok: false,
+      refused: refuse(
+        mount,
+        "credential_invalid",
+        () => "the token among its subprotocols was no base64 of UTF-8 text, or too long.",
+      ),
+    };
+  }
+  const token = readsToken ? (offered.token ?? null) : null;
+  const anything = offered.names.length > 0 || (header !== undefined && header.trim() !== "" && token === null);
+  if (!anything) return { ok: true, selected: null, token };
+  const selected = spoken.find((name) => offered.names.includes(name));
+  if (selected === undefined) {
+    return {
+      ok: false,
+      refused: refuse(
+        mount,
+        "subprotocol_refused",
+        () => `it offered the subprotocols ${quote(offered.names.join(", "))}; spoken here: ${spoken.join(", ")}.`,
+      ),
+    };
+  }
+  return { ok: true, selected, token };
+}
+
+function credentialsOf(mount: Mount, { params, offered }: Checks, request: IncomingMessage): readonly string[] {
+  const found: string[] = [];
+  for (const place of mount.from) {
+    const credential =
+      place === "subprotocol" ? offered.token : place === "header" ? readHeaderToken(request) : params["token"];
+    if (credential === null || credential === undefined) continue;
+    // A list or a map in place of the token is a credential too: an invalid one.
+    found.push(typeof credential === "string" && credential.length <= bounds.credentialBytesMax ? credential : "");
+  }
+  return found;
+}
+
+function credentialCode(reason: string | Uint8Array): RefusalCode {
+  return reason === "missing"
+    ? "credential_missing"
+    : reason === "invalid"
+      ? "credential_invalid"
+      : reason === "expired"
+        ? "credential_expired"
+        : "credential_refused";
+}
+
+function statusOf(code: RefusalCode): number {
+  return errorTable[code].status;
+}
+
+function refuse(mount: Mount, code: RefusalCode, why: (() => string) | null): Refused {
+  if (why !== null) {
+    mount.environment.telemetry.warn(
+      `${code} ${mount.path}`,
+      () => `portcullis: refused a connection to ${mount.path} (${code}): ${why()}`,
+    );
+  }
+  return { ok: false, code, response: { status: statusOf(code) } };
+}
+
+function refuseOrigin(mount: Mount, origins: OriginPolicy, origin: string | undefined): Refused {
+  return refuse(
+    mount,
+    "origin_refused",
+    () =>
+      `the page's origin is ${quote(origin)}; allowed: ${origins.allowed}. This happens when a page on another host opens the socket, ` +
+      "or when the endpoint doesn't know its own host. To fix it: 1. set url: { host } in defineEndpoint to the host your pages are " +
+      'served from; or 2. list the origins on the mount: origins: ["https://app.example.com", "//*.example.com"]; or 3. for a socket that ' +
+      "anybody may open from anywhere, origins: false, and never rely on cookies there.",
+  );
+}
+
+/** A refusal of the application's own, which it may map to a response of its own. */
+function refuseReason(
+  mount: Mount,
+  code: RefusalCode,
+  rejection: { readonly reason: string | Uint8Array; readonly details: object | null },
+): Refused {
+  const reason = typeof rejection.reason === "string" ? rejection.reason : "refused";
+  const refused = refuse(mount, code, () => `the reason given was ${quote(reason)}.`);
+  if (mount.refusal === null) return refused;
+  const response = mount.refusal({ reason, details: rejection.details });
+  return { ...refused, response: { ...response, status: response.status ?? refused.response.status } };
+}
+
+function failed(mount: Mount, error: unknown): Refused {
+  mount.environment.telemetry.logger.error(
+    `portcullis: connecting to ${mount.path} failed, and the connection was refused (connect_failed)`,
+    { error },
+  );
+  return { ok: false, code: "connect_failed" satisfies ErrorCode, response: { status: statusOf("connect_failed") } };
+}
+
+/** Client data in a log line: short, on one line, and visibly a quotation. */
+function quote(value: unknown): string {
+  const text = typeof value === "string" ? value : typeof value;
+  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
+}

@@ -1,0 +1,239 @@
+/**
+ * A socket mounted on a path: its options, checked once, and what every request to it needs.
+ *
+ * @module
+ */
+
+import type { AnyChannel } from "../channel/channel.ts";
+import type { EndpointHandle } from "../channel/contract.ts";
+import type { Clock } from "../clock.ts";
+import { definitionError } from "../errors.ts";
+import { bounds } from "../limit/bounds.ts";
+import type { SerializerName } from "../protocol/serializer.ts";
+import type { PubSub } from "../pubsub/pubsub.ts";
+import type { ConnectionContext } from "../socket/connection.ts";
+import type { AnySocket, SocketRuntime } from "../socket/socket.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { Tokens } from "../token/token.ts";
+import type { CredentialPlace } from "./credential.ts";
+import { type OriginPolicy, type Origins, originPolicy } from "./origin.ts";
+import { compilePath, type PathMatcher } from "./path.ts";
+import type { RequestReader } from "./proxy.ts";
+
+/** What an application makes of a refused connection. */
+export interface RefusalResponse {
+  readonly status: number;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Options of the WebSocket transport of one mount. */
+export interface WebSocketOptions {
+  /** Below the mount's path. Default `"/websocket"`; may hold `:variables`. */
+  readonly path?: string;
+  /** In place of the mount's own. */
+  readonly origins?: Origins;
+  /** Without a frame from the client for so long, the connection is closed with 1001. Default 60,000. */
+  readonly idleTimeoutMs?: number;
+  /** Bytes of one message, its fragments counted together; more is closed with 1009. Default 1 MiB. */
+  readonly frameBytesMax?: number;
+  /** Bytes that may wait for a client that doesn't read; more and it is dropped. Default 4 MiB. */
+  readonly outgoingBytesMax?: number;
+  /**
+   * Per-message deflate (RFC 7692). Default off: it costs about 300 KB of memory a connection, and CPU. `true` takes it
+   * where the client offers it, without context takeover; what inflates beyond `frameBytesMax` is closed with 1009.
+   */
+  readonly deflate?: boolean;
+}
+
+/** One entry of `sockets`: a socket, its channels, and how they are reached. */
+export interface MountOptions {
+  readonly socket: AnySocket;
+  /** Tried in this order; the first whose pattern matches a topic has it. */
+  readonly channels: readonly AnyChannel[];
+  /** Which pages may connect. Default `true`: those of the endpoint's own host. */
+  readonly origins?: Origins;
+  /** Where credentials are read. Default `["subprotocol", "header"]`. Two at once are refused. */
+  readonly from?: readonly CredentialPlace[];
+  /** Subprotocols spoken here, by preference. Default none: what clients offer is ignored. */
+  readonly subprotocols?: readonly string[];
+  /** Protocol versions spoken here. Default both. */
+  readonly serializers?: readonly SerializerName[];
+  /** Answers refusals of `authenticate` and `connect` with a status and body of your own. Default 403, no body. */
+  readonly refusal?: (refusal: { readonly reason: string; readonly details: object | null }) => RefusalResponse;
+  /** Channels one connection may hold. Default 100. */
+  readonly channelsMax?: number;
+  /** Messages from inside the program that may wait for one channel. Default 10,000. */
+  readonly mailboxMax?: number;
+  /** How long `authenticate` and `connect` may take together. Default 5,000. */
+  readonly connectTimeoutMs?: number;
+  /** The WebSocket transport: `false` for none. Default on. */
+  readonly websocket?: boolean | WebSocketOptions;
+}
+
+/** What a mount is made with. */
+export interface MountEnvironment {
+  readonly pubsub: PubSub;
+  readonly telemetry: Telemetry;
+  readonly tokens: Tokens;
+  readonly clock: Clock;
+  readonly endpoint: EndpointHandle;
+  readonly reader: RequestReader;
+  readonly urlHost: string | null;
+  readonly production: boolean;
+}
+
+/** A mount, ready for requests. */
+export interface Mount {
+  readonly path: string;
+  readonly socket: SocketRuntime;
+  readonly context: ConnectionContext;
+  readonly environment: MountEnvironment;
+  readonly from: readonly CredentialPlace[];
+  readonly subprotocols: readonly string[];
+  readonly serializers: readonly SerializerName[];
+  readonly refusal: NonNullable<MountOptions["refusal"]> | null;
+  readonly connectTimeoutMs: number;
+  readonly websocket: WebSocketMount | null;
+}
+
+/** The WebSocket half of a mount. */
+export interface WebSocketMount {
+  readonly match: PathMatcher;
+  readonly origins: OriginPolicy;
+  readonly idleTimeoutMs: number;
+  readonly frameBytesMax: number;
+  readonly outgoingBytesMax: number;
+  readonly deflate: boolean;
+}
+
+const knownKeys = new Set<string>([
+  "socket",
+  "channels",
+  "origins",
+  "from",
+  "subprotocols",
+  "serializers",
+  "refusal",
+  "channelsMax",
+  "mailboxMax",
+  "connectTimeoutMs",
+  "websocket",
+] satisfies (keyof MountOptions)[]);
+const knownWebSocketKeys = new Set<string>([
+  "path",
+  "origins",
+  "idleTimeoutMs",
+  "frameBytesMax",
+  "outgoingBytesMax",
+  "deflate",
+] satisfies (keyof WebSocketOptions)[]);
+const places: readonly string[] = ["subprotocol", "header", "params"] satisfies CredentialPlace[];
+
+/**
+ * Checks the options of one mount.
+ *
+ * @throws PortcullisError `definition_invalid` for unknown options, limits that are no positive numbers, a channel of
+ * another socket, or two channels with the same pattern.
+ */
+export function createMount(path: string, options: MountOptions, environment: MountEnvironment): Mount {
+  rejectUnknown(path, options, knownKeys);
+  const { socket, channels } = options;
+  if (socket?.["~runtime"] === undefined)
+    throw definitionError(`Expected socket of ${path} to be made by defineSocket.`);
+  if (!Array.isArray(channels)) throw definitionError(`Expected channels of ${path} to be a list.`);
+  const patterns = new Set<string>();
+  for (const channel of channels) {
+    if (channel?.["~runtime"] === undefined)
+      throw definitionError(`Expected each channel of ${path} to be made by socket.channel.`);
+    if (channel["~socket"] !== socket) {
+      throw definitionError(
+        `The channel "${channel.pattern}" was made from another socket than the one mounted on ${path}: its assigns would not be there.`,
+      );
+    }
+    if (patterns.has(channel.pattern))
+      throw definitionError(
+        `The channel pattern "${channel.pattern}" is mounted twice on ${path}: the second would never be reached.`,
+      );
+    patterns.add(channel.pattern);
+  }
+  const from = options.from ?? ["subprotocol", "header"];
+  for (const place of from) {
+    if (!places.includes(place))
+      throw definitionError(
+        `Expected from of ${path} to hold "subprotocol", "header" or "params", got ${JSON.stringify(place)}.`,
+      );
+  }
+  const positive = (name: string, value: number | undefined, fallback: number): number =>
+    limitOf(path, name, value, fallback);
+  return {
+    path,
+    socket: socket["~runtime"],
+    environment,
+    from,
+    subprotocols: options.subprotocols ?? [],
+    serializers: options.serializers ?? ["v1", "v2"],
+    refusal: options.refusal ?? null,
+    connectTimeoutMs: positive("connectTimeoutMs", options.connectTimeoutMs, bounds.connectTimeoutMs),
+    websocket: createWebSocketMount(path, options, environment),
+    context: {
+      mount: path,
+      channels: channels.map((channel) => channel["~runtime"]),
+      pubsub: environment.pubsub,
+      endpoint: environment.endpoint,
+      telemetry: environment.telemetry,
+      limits: {
+        channelsMax: positive("channelsMax", options.channelsMax, bounds.channelsMax),
+        mailboxMax: positive("mailboxMax", options.mailboxMax, bounds.mailboxMax),
+        pendingFramesMax: bounds.pendingFramesMax,
+        pendingBytesMax: bounds.pendingBytesMax,
+        topicBytesMax: bounds.topicBytesMax,
+        eventBytesMax: bounds.eventBytesMax,
+        depthMax: bounds.depthMax,
+        shutdownMs: bounds.shutdownMs,
+        warnAt: bounds.warnAt,
+      },
+    },
+  };
+}
+
+function createWebSocketMount(
+  path: string,
+  options: MountOptions,
+  environment: MountEnvironment,
+): WebSocketMount | null {
+  if (options.websocket === false) return null;
+  const given = typeof options.websocket === "object" ? options.websocket : {};
+  rejectUnknown(`${path} (websocket)`, given, knownWebSocketKeys);
+  const positive = (name: string, value: number | undefined, fallback: number): number =>
+    limitOf(path, name, value, fallback);
+  return {
+    match: compilePath(`${path}/${given.path ?? "websocket"}`),
+    origins: originPolicy(given.origins ?? options.origins ?? true, {
+      mount: path,
+      urlHost: environment.urlHost,
+      production: environment.production,
+    }),
+    idleTimeoutMs: positive("idleTimeoutMs", given.idleTimeoutMs, bounds.idleTimeoutMs),
+    frameBytesMax: positive("frameBytesMax", given.frameBytesMax, bounds.frameBytesMax),
+    outgoingBytesMax: positive("outgoingBytesMax", given.outgoingBytesMax, bounds.outgoingBytesMax),
+    deflate: given.deflate ?? false,
+  };
+}
+
+function rejectUnknown(where: string, options: object, known: ReadonlySet<string>): void {
+  for (const key of Object.keys(options)) {
+    if (!known.has(key))
+      throw definitionError(`Unknown option "${key}" of the mount ${where}. Known are: ${[...known].join(", ")}.`);
+  }
+}
+
+function limitOf(path: string, name: string, value: number | undefined, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== "number" || !(value > 0)) {
+    throw definitionError(
+      `Expected ${name} of ${path} to be a positive number, got ${String(value)} (${typeof value}).`,
+    );
+  }
+  return value;
+}

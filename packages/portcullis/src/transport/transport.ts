@@ -1,0 +1,160 @@
+/**
+ * From HTTP to the mounts: which request is whose, and how a refusal is written.
+ *
+ * @module
+ */
+
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import type { LeaveReason } from "../channel/contract.ts";
+import { type CloseCode, errorTable } from "../errors.ts";
+import type { Connection } from "../socket/connection.ts";
+import { type Admission, admit } from "./admission.ts";
+import type { Mount, RefusalResponse, WebSocketMount } from "./mount.ts";
+import { splitPath } from "./path.ts";
+import { WebSocketTransport } from "./websocket.ts";
+
+interface Route {
+  readonly mount: Mount;
+  readonly options: WebSocketMount;
+  readonly transport: WebSocketTransport;
+}
+
+/** The transports of all mounts of one endpoint. */
+export class Transports {
+  readonly #routes: readonly Route[];
+  #closing = false;
+
+  constructor(
+    mounts: readonly Mount[],
+    events: { readonly onOpen: (connection: Connection) => void; readonly onClosed: (connection: Connection) => void },
+  ) {
+    this.#routes = mounts.flatMap((mount) =>
+      mount.websocket === null
+        ? []
+        : [{ mount, options: mount.websocket, transport: new WebSocketTransport(mount, mount.websocket, events) }],
+    );
+  }
+
+  /** How many connections are open. */
+  get connectionCount(): number {
+    return this.#routes.reduce((sum, { transport }) => sum + transport.size, 0);
+  }
+
+  /** Whether a request's path is one of ours. */
+  owns(url: string | undefined): boolean {
+    return this.#find(url) !== null;
+  }
+
+  /** Handles a request without upgrade headers: whatever it would be refused for, or 400. False when it isn't ours. */
+  handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
+    const found = this.#find(request.url);
+    if (found === null) return false;
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    void this.#admit(found, request, gone.signal).then((admission) => {
+      const answer = admission.ok ? upgradeRequired(request) : admission.response;
+      if (response.writableEnded || response.destroyed) return;
+      response.writeHead(answer.status, headersOf(answer));
+      response.end(answer.body ?? "");
+    });
+    return true;
+  }
+
+  /** Handles an upgrade. False when it isn't ours. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const found = this.#find(request.url);
+    if (found === null) return false;
+    const gone = new AbortController();
+    const onGone = (): void => gone.abort();
+    // Until there is a connection nobody else listens, and an unheard error would end the process.
+    socket.on("error", onGone);
+    socket.once("close", onGone);
+    void this.#admit(found, request, gone.signal).then((admission) => {
+      socket.off("error", onGone);
+      socket.off("close", onGone);
+      if (gone.signal.aborted) return void socket.destroy();
+      // The endpoint may have been closed while this client was being looked at.
+      if (this.#closing) writeRefusal(socket, { status: errorTable.shutting_down.status });
+      else if (admission.ok) found.route.transport.upgrade(request, socket, head, admission);
+      else writeRefusal(socket, admission.response);
+    });
+    return true;
+  }
+
+  /** Answers an upgrade nobody takes. */
+  refuseUpgrade(socket: Duplex): void {
+    writeRefusal(socket, { status: 404 });
+  }
+
+  /** Takes no more connections and ends those there are. */
+  closeAll(code: CloseCode, reason: LeaveReason): void {
+    this.#closing = true;
+    for (const { transport } of this.#routes) transport.closeAll(code, reason);
+  }
+
+  /** Resolves when no connection is open any more. */
+  async drained(): Promise<void> {
+    await Promise.all(this.#routes.map(({ transport }) => transport.drained()));
+  }
+
+  /** Cuts what has not closed by itself. */
+  terminate(): void {
+    for (const { transport } of this.#routes) transport.terminate();
+  }
+
+  #admit({ route, variables }: Found, request: IncomingMessage, signal: AbortSignal): Promise<Admission> {
+    if (this.#closing) {
+      return Promise.resolve({
+        ok: false,
+        code: "shutting_down",
+        response: { status: errorTable.shutting_down.status },
+      });
+    }
+    const knock = { request, transport: "websocket", origins: route.options.origins, pathVariables: variables, signal };
+    return admit(route.mount, knock);
+  }
+
+  #find(url: string | undefined): Found | null {
+    if (url === undefined || !url.startsWith("/")) return null;
+    const mark = url.indexOf("?");
+    const segments = splitPath(mark === -1 ? url : url.slice(0, mark));
+    for (const route of this.#routes) {
+      const variables = route.options.match(segments);
+      if (variables !== null) return { route, variables };
+    }
+    return null;
+  }
+}
+
+interface Found {
+  readonly route: Route;
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** Phoenix answers such a request with a sentence too (RFC 6455, 4.2.1). */
+function upgradeRequired(request: IncomingMessage): RefusalResponse {
+  const connection = JSON.stringify(request.headers.connection ?? null);
+  return {
+    status: errorTable.upgrade_required.status,
+    body: `This is a WebSocket's address: the 'connection' header must contain 'upgrade', got ${connection}`,
+    headers: { "content-type": "text/plain; charset=utf-8" },
+  };
+}
+
+function headersOf(response: RefusalResponse): Record<string, string> {
+  return {
+    "cache-control": "no-store",
+    "content-length": String(Buffer.byteLength(response.body ?? "")),
+    ...response.headers,
+  };
+}
+
+function writeRefusal(socket: Duplex, response: RefusalResponse): void {
+  const lines = [`HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? "Refused"}`];
+  for (const [name, value] of Object.entries({ ...headersOf(response), connection: "close" })) {
+    lines.push(`${name}: ${value.replaceAll(/[\r\n]/g, " ")}`);
+  }
+  socket.on("error", () => {});
+  socket.end(`${lines.join("\r\n")}\r\n\r\n${response.body ?? ""}`, () => socket.destroy());
+}

@@ -1,0 +1,283 @@
+/**
+ * The WebSocket transport, on `ws`: the handshake, reading, closing and deflate are its business. Writing is ours where
+ * nothing is compressed: one buffer with its header for a frame, made once for all subscribers of a broadcast.
+ *
+ * @module
+ */
+
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocket, WebSocketServer } from "ws";
+import type { LeaveReason } from "../channel/contract.ts";
+import type { SharedFrame } from "../channel/fastlane.ts";
+import { type CloseCode, errorTable } from "../errors.ts";
+import type { FrameData } from "../protocol/message.ts";
+import { Connection, type ConnectionIdentity, type Sink } from "../socket/connection.ts";
+import type { Mount, WebSocketMount } from "./mount.ts";
+
+/** How long a closing handshake may take before the connection is cut. */
+const closeTimeoutMs = 5_000;
+/** Chunks and fragments one unfinished message may be made of (CVE-2026-48779): far beyond any real client. */
+const fragmentsMax = 4_096;
+const chunksMax = 16_384;
+/** Connections are looked at so many times per idle timeout: a timeout is exact to one part in this many. */
+const sweepsPerTimeout = 40;
+
+/** Every WebSocket connection of one mount. */
+export class WebSocketTransport {
+  readonly #mount: Mount;
+  readonly #options: WebSocketMount;
+  readonly #server: WebSocketServer;
+  readonly #connections = new Set<WebSocketConnection>();
+  readonly #onOpen: (connection: Connection) => void;
+  readonly #onClosed: (connection: Connection) => void;
+  #cancelSweep: (() => void) | null = null;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(
+    mount: Mount,
+    options: WebSocketMount,
+    events: { readonly onOpen: (connection: Connection) => void; readonly onClosed: (connection: Connection) => void },
+  ) {
+    this.#mount = mount;
+    this.#options = options;
+    this.#onOpen = events.onOpen;
+    this.#onClosed = events.onClosed;
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      maxPayload: options.frameBytesMax,
+      maxFragments: fragmentsMax,
+      maxBufferedChunks: chunksMax,
+      closeTimeout: closeTimeoutMs,
+      perMessageDeflate: options.deflate
+        ? { serverNoContextTakeover: true, clientNoContextTakeover: true, concurrencyLimit: 10, threshold: 1_024 }
+        : false,
+      // The selected one is put into the request beforehand: see upgrade().
+      handleProtocols: (protocols: Set<string>) => protocols.values().next().value ?? false,
+    } as ConstructorParameters<typeof WebSocketServer>[0]);
+  }
+
+  /** How many connections are open. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Makes the connection of an admitted request. What is no WebSocket handshake is answered 400 by `ws`. */
+  upgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    admitted: { readonly identity: ConnectionIdentity; readonly subprotocol: string | null },
+  ): void {
+    // phoenix.js offers its token in an alphabet that RFC 6455 doesn't allow in a subprotocol, and the token must not be
+    // echoed: `ws` gets to see the selected name only.
+    if (admitted.subprotocol === null) delete request.headers["sec-websocket-protocol"];
+    else request.headers["sec-websocket-protocol"] = admitted.subprotocol;
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, socket, admitted.identity));
+  }
+
+  #open(webSocket: WebSocket, socket: Duplex, identity: ConnectionIdentity): void {
+    const { environment, path } = this.#mount;
+    const connection = new WebSocketConnection(webSocket, socket, this, identity);
+    this.#connections.add(connection);
+    this.#cancelSweep ??= this.#scheduleSweep();
+    environment.telemetry.emit("socket.connected", { mount: path, transport: identity.transport });
+    this.#onOpen(connection.connection);
+  }
+
+  get mount(): Mount {
+    return this.#mount;
+  }
+
+  get options(): WebSocketMount {
+    return this.#options;
+  }
+
+  closed(connection: WebSocketConnection, closeCode: number): void {
+    if (!this.#connections.delete(connection)) return;
+    this.#onClosed(connection.connection);
+    const { environment, path } = this.#mount;
+    environment.telemetry.emit("socket.closed", { mount: path, transport: "websocket", closeCode });
+    if (this.#connections.size > 0) return;
+    this.#cancelSweep?.();
+    this.#cancelSweep = null;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Resolves when no connection is open any more. */
+  drained(): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Ends every connection. */
+  closeAll(code: CloseCode, reason: LeaveReason): void {
+    for (const { connection } of [...this.#connections]) connection.end(code, reason);
+  }
+
+  /** Cuts what has not closed by itself. */
+  terminate(): void {
+    for (const connection of [...this.#connections]) connection.cut();
+  }
+
+  #scheduleSweep(): () => void {
+    return this.#mount.environment.clock.after(this.#options.idleTimeoutMs / sweepsPerTimeout, () => {
+      const now = this.#mount.environment.clock.now();
+      for (const connection of this.#connections) connection.endIfIdle(now);
+      this.#cancelSweep = this.#connections.size === 0 ? null : this.#scheduleSweep();
+    });
+  }
+}
+
+/** Where a `ws` finds its connection: one property instead of a closure for every listener and connection. */
+const owner: unique symbol = Symbol("portcullis connection");
+type Owned = WebSocket & { [owner]?: WebSocketConnection };
+
+function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
+  (this as Owned)[owner]?.received(isBinary ? data : data.toString("utf8"));
+}
+function onControlFrame(this: WebSocket): void {
+  (this as Owned)[owner]?.touch();
+}
+function onClose(this: WebSocket, code: number): void {
+  (this as Owned)[owner]?.gone(code);
+}
+/** `ws` closes by itself with the right code (1002, 1007, 1009); without a listener the process would die. */
+function onError(): void {}
+
+class WebSocketConnection implements Sink {
+  readonly connection: Connection;
+  readonly #webSocket: WebSocket;
+  readonly #socket: Duplex;
+  readonly #transport: WebSocketTransport;
+  readonly #deflating: boolean;
+  #seenAt: number;
+
+  constructor(webSocket: WebSocket, socket: Duplex, transport: WebSocketTransport, identity: ConnectionIdentity) {
+    this.#webSocket = webSocket;
+    this.#socket = socket;
+    this.#transport = transport;
+    this.#deflating = webSocket.extensions !== "";
+    this.#seenAt = transport.mount.environment.clock.now();
+    this.connection = new Connection(transport.mount.context, identity, this);
+    (webSocket as Owned)[owner] = this;
+    webSocket.on("message", onMessage);
+    webSocket.on("ping", onControlFrame);
+    webSocket.on("pong", onControlFrame);
+    webSocket.on("close", onClose);
+    webSocket.on("error", onError);
+  }
+
+  received(data: FrameData): void {
+    this.touch();
+    this.connection.receive(data);
+  }
+
+  touch(): void {
+    this.#seenAt = this.#transport.mount.environment.clock.now();
+  }
+
+  gone(code: number): void {
+    this.connection.closed({ kind: "closed" });
+    this.#transport.closed(this, code);
+  }
+
+  endIfIdle(now: number): void {
+    if (now - this.#seenAt < this.#transport.options.idleTimeoutMs) return;
+    if (!this.connection.paused) return this.connection.end("idle", { kind: "closed" });
+    const { environment, path } = this.#transport.mount;
+    environment.telemetry.warn(
+      `stalled ${path}`,
+      () =>
+        `portcullis: a connection to ${path} was closed (stalled): its handlers finished nothing for ${this.#transport.options.idleTimeoutMs} ms while more than its queue holds was waiting.`,
+    );
+    this.connection.end("stalled", { kind: "closed" });
+  }
+
+  cut(): void {
+    this.#webSocket.terminate();
+  }
+
+  // --- Sink ---------------------------------------------------------------------------------------------------------
+
+  write(data: FrameData): void {
+    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    if (this.#deflating) this.#webSocket.send(data);
+    else this.#socket.write(toWire(data));
+    this.#checkBacklog();
+  }
+
+  writeShared(frame: SharedFrame): void {
+    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    if (this.#deflating) {
+      this.#webSocket.send(frame.data);
+    } else {
+      frame.wire ??= toWire(frame.data);
+      this.#socket.write(frame.wire);
+    }
+    this.#checkBacklog();
+  }
+
+  close(code: CloseCode): void {
+    // A peer that was held back must be read again, or its answer to the close never arrives.
+    if (this.connection.paused) this.#webSocket.resume();
+    this.#webSocket.close(errorTable[code].closeCode);
+  }
+
+  pause(): void {
+    this.#webSocket.pause();
+  }
+
+  resume(): void {
+    // What we held back ourselves is no silence of the client's.
+    this.touch();
+    this.#webSocket.resume();
+  }
+
+  defer(task: () => void): void {
+    // All frames of one read are handled in one go; a microtask comes after them.
+    queueMicrotask(task);
+  }
+
+  after(delayMs: number, task: () => void): () => void {
+    return this.#transport.mount.environment.clock.after(delayMs, task);
+  }
+
+  #checkBacklog(): void {
+    const { outgoingBytesMax } = this.#transport.options;
+    const backlog = this.#deflating ? this.#webSocket.bufferedAmount : this.#socket.writableLength;
+    if (backlog <= outgoingBytesMax) return;
+    const { environment, path } = this.#transport.mount;
+    environment.telemetry.emit("limit.reached", { mount: path, limit: "outgoingBytesMax", max: outgoingBytesMax });
+    environment.telemetry.warn(
+      `slow_reader ${path}`,
+      () =>
+        `portcullis: a connection to ${path} was dropped (slow_reader): its client left more than ${outgoingBytesMax} bytes unread.`,
+    );
+    this.connection.end("slow_reader", { kind: "closed" });
+    // Its close frame stands behind everything it doesn't read: waiting for the answer would keep all of that.
+    this.#webSocket.terminate();
+  }
+}
+
+/** A frame as the server sends it: not masked, not fragmented (RFC 6455, 5.2). */
+function toWire(data: FrameData): Buffer {
+  const length = typeof data === "string" ? Buffer.byteLength(data) : data.length;
+  const headerLength = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(headerLength + length);
+  frame[0] = typeof data === "string" ? 0x81 : 0x82;
+  if (length < 126) {
+    frame[1] = length;
+  } else if (length < 65_536) {
+    frame[1] = 126;
+    frame.writeUInt16BE(length, 2);
+  } else {
+    frame[1] = 127;
+    frame.writeUIntBE(0, 2, 2);
+    frame.writeUIntBE(length, 4, 6);
+  }
+  if (typeof data === "string") frame.write(data, headerLength, "utf8");
+  else frame.set(data, headerLength);
+  return frame;
+}
