@@ -11,18 +11,11 @@ const userSocket = defineSocket({
   id: (assigns) => `users:${assigns.userId}`,
 });
 
-const roomChannel = userSocket
-  .channel("room:{name}", {
-    authorize: "everyone",
-  })
-  .on({
-    echo(payload) {
-      return payload;
-    },
-  });
+const roomChannel = userSocket.channel("room:{name}", { authorize: "everyone" }).on({ echo: (payload) => payload });
 
 export async function startPortcullis(): Promise<ServerUnderTest> {
   const endpoint = defineEndpoint({
+    url: { host: "127.0.0.1" },
     secretKeyBase: benchSecretKeyBase,
     sockets: { "/socket": { socket: userSocket, channels: [roomChannel] } },
   });
@@ -32,8 +25,6 @@ export async function startPortcullis(): Promise<ServerUnderTest> {
     publish(payload) {
       endpoint.broadcast(roomTopic, messageEvent, payload);
     },
-    async close() {
-      await listening.close();
-    },
+    close: () => endpoint.close(),
   };
 }
