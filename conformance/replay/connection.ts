@@ -18,6 +18,7 @@ export class PlayedConnection {
   #unreachable: string | undefined;
   #lastAction = { recordedMs: 0, atMs: 0 };
   #echoes = new Set<string>();
+  #ownCloseReason: string | undefined;
 
   /** `changed` is called after everything the server did. */
   constructor(conn: string, expectation: Expectation, changed: () => void) {
@@ -55,8 +56,10 @@ export class PlayedConnection {
 
   send(event: DataEvent | SendCloseEvent): void {
     this.acted(event.at_ms);
-    if (event.kind === "close") this.#client?.send(opcodes.close, encodeClose(event.code, event.reason));
-    else if (event.kind === "text") this.#client?.send(opcodes.text, Buffer.from(sentText(event.data)));
+    if (event.kind === "close") {
+      this.#ownCloseReason = event.reason;
+      this.#client?.send(opcodes.close, encodeClose(event.code, event.reason));
+    } else if (event.kind === "text") this.#client?.send(opcodes.text, Buffer.from(sentText(event.data)));
     else this.#client?.send(opcodes[event.kind], Buffer.from(event.data, "base64"));
   }
 
@@ -109,13 +112,19 @@ export class PlayedConnection {
     return false;
   }
 
+  // A server may send the reason of the client's own close frame back, or none (RFC 6455, 5.5.1): it says nothing.
+  #withoutEcho(seen: Seen): Seen {
+    const isEcho = seen.type === "closed" && seen.reason === this.#ownCloseReason;
+    return isEcho ? { ...seen, reason: "" } : seen;
+  }
+
   #judge(seen: Seen): void {
-    const result = this.expectation.see(seen);
-    if (typeof result !== "number") {
-      this.#mismatch = result;
+    const judgement = this.expectation.see(this.#withoutEcho(seen));
+    if ("mismatch" in judgement) {
+      this.#mismatch = judgement.mismatch;
       return;
     }
-    const gapMs = result - this.#lastAction.recordedMs;
+    const gapMs = (judgement.recordedMs ?? 0) - this.#lastAction.recordedMs;
     const tookMs = performance.now() - this.#lastAction.atMs;
     if (gapMs >= meaningfulGapMs && tookMs < 0.8 * gapMs) {
       this.#mismatch = {

@@ -26,10 +26,19 @@ const upgraded: Partial<ServerEvent> = {
   headers: { upgrade: "websocket", connection: "Upgrade" },
 };
 
+const text = (data: object): Ours => ({ instead: { data: JSON.stringify(data) } });
+const reply = (ref: string, topic: string, status: string, response: object): Ours =>
+  text({ ref, event: "phx_reply", topic, payload: { status, response } });
+
 const hostCase = "host names have no case; browsers send them in lower case, ours lower-cases both sides";
 const idle = "1000 says that all is well and keeps older phoenix clients from coming back; 1001 lets them reconnect";
 const frameLimit = "the default frame limit is 1 MiB, not 10 MB";
 const frameLimitEvents = [25, 34, 43, 52, 61];
+const reservedNames =
+  "phx_* and disconnect are the protocol's: a client could not tell a broadcast of that name from the server's own message";
+const reservedNameEvents = [32, 33, 36, 37, 40, 41, 44, 45, 48, 49];
+const pipelinedAtLimit =
+  "a leave and a join sent at once race in Phoenix; ours answers in order, so that the slot is free";
 
 export const differences: readonly Difference[] = [
   {
@@ -61,12 +70,47 @@ export const differences: readonly Difference[] = [
     why: frameLimit,
   })),
   {
+    recording: "head-v1-channel-limit-3",
+    event: 32,
+    phoenix: "too many channels joined, before the leave is answered",
+    ours: reply("10", "echo:1", "ok", {}),
+    why: pipelinedAtLimit,
+  },
+  {
+    recording: "head-v1-channel-limit-3",
+    event: 33,
+    phoenix: "the leave is answered",
+    ours: text({ ref: "3", event: "phx_close", payload: {}, topic: "echo:1" }),
+    why: pipelinedAtLimit,
+  },
+  {
+    recording: "head-v1-channel-limit-3",
+    event: 34,
+    phoenix: "the left channel is closed",
+    ours: reply("11", "echo:6", "ok", {}),
+    why: pipelinedAtLimit,
+  },
+  {
+    recording: "head-v1-channel-limit-3",
+    event: 36,
+    phoenix: "the slot is free now, and another join takes it",
+    ours: reply("12", "echo:7", "error", { reason: "too many channels joined" }),
+    why: pipelinedAtLimit,
+  },
+  {
     recording: "v1-binary",
     event: 13,
     phoenix: "phx_error: the V1 serializer cannot encode the binary broadcast, which crashes the broadcaster",
     ours: { nothing: true },
     why: "one old client must not be able to crash a channel that others use: ours drops the broadcast for V1",
   },
+  ...reservedNameEvents.map((event) => ({
+    recording: "v1-broadcast",
+    event,
+    phoenix: "a broadcast named like a message of the protocol reaches the subscribers",
+    ours: { nothing: true } as const,
+    why: reservedNames,
+  })),
   {
     recording: "v1-idle-timeout",
     event: 26,

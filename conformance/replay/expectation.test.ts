@@ -27,7 +27,8 @@ function doneIn(steps: readonly ScriptStep[]): Done[] {
 function verdictOn(scenario: Scenario, done: readonly { conn: string; seen: Seen; index: number }[], strict = true) {
   const expectations = expectationsOf(scenario, { strict });
   for (const { conn, seen, index } of done) {
-    if (typeof expectations.get(conn)?.see(seen) !== "number") return `event ${index} on ${conn}`;
+    const judgement = expectations.get(conn)?.see(seen);
+    if (judgement === undefined || "mismatch" in judgement) return `event ${index} on ${conn}`;
   }
   for (const [conn, expectation] of expectations) {
     if (expectation.nextBefore(Number.POSITIVE_INFINITY) !== undefined) return `something is missing on ${conn}`;

@@ -8,6 +8,7 @@ import { type ScriptStep, toScript } from "./script.ts";
 /** One thing the server has to do. */
 interface Slot {
   readonly index: number;
+  /** When it was recorded. */
   readonly atMs: number;
   /** Any of these is right. */
   readonly options: readonly ServerEvent[];
@@ -29,6 +30,11 @@ export interface Mismatch {
   readonly why: string;
 }
 
+export type Judgement =
+  | { readonly mismatch: Mismatch }
+  /** As expected; `recordedMs` is when it was recorded, `null` for what was not recorded on this server. */
+  | { readonly recordedMs: number | null };
+
 /** The key of the plain HTTP requests of a scenario among its connections. */
 export const httpConn = "HTTP";
 
@@ -47,31 +53,34 @@ export class Expectation {
     return slot?.atMs;
   }
 
-  /** Takes what the server did. Returns the recorded time of what it was, or a mismatch. */
-  see(seen: Seen): number | Mismatch {
+  /** Takes what the server did. */
+  see(seen: Seen): Judgement {
     const first = this.#slots[0];
     if (first === undefined) {
-      return this.#mismatch(undefined, "nothing more", describe(seen), "the recording has nothing here");
+      const why = "the recording has nothing here";
+      return { mismatch: this.#mismatch(undefined, "nothing more", describe(seen), why) };
     }
     for (const slot of this.#candidates(first)) {
       if (slot.options.some((option) => whatDiffers(option, seen) === undefined)) {
         this.#slots.splice(this.#slots.indexOf(slot), 1);
-        return slot.atMs;
+        return { recordedMs: slot.atMs };
       }
     }
     if (first.endings.some((ending) => whatDiffers(ending, seen) === undefined)) {
       this.#slots = [];
-      return first.atMs;
+      return { recordedMs: null };
     }
     const allowed = [...first.options, ...first.endings];
     const why = allowed.map((option) => whatDiffers(option, seen)).join("; or ");
-    return this.#mismatch(first.index, allowed.map(describe).join("\n         or "), describe(seen), why);
+    const expected = allowed.map(describe).join("\n         or ");
+    return { mismatch: this.#mismatch(first.index, expected, describe(seen), why) };
   }
 
   /** The mismatch of having waited in vain for what comes next. */
   missed(waitedMs: number): Mismatch {
     const first = this.#slots[0];
-    const expected = first === undefined ? "nothing" : first.options.map(describe).join("\n         or ");
+    const allowed = first === undefined ? [] : [...first.options, ...first.endings];
+    const expected = allowed.map(describe).join("\n         or ");
     return this.#mismatch(first?.index, expected, "nothing", `nothing came for ${Math.round(waitedMs)} ms`);
   }
 
@@ -219,7 +228,7 @@ function applyDifferences(slots: readonly Slot[], differences: readonly Differen
     } else if ("endsWith" in ours) {
       const { conn } = recorded as { conn: string };
       const close: CloseEvent = { dir: "close", conn, code: ours.endsWith, reason: "", at_ms: slot.atMs };
-      applied.push({ ...slot, options: [close], endings: [] });
+      applied.push({ ...slot, options: [], endings: [close] });
       return applied;
     }
   }
