@@ -20,7 +20,11 @@ export function createEndpoint(config: Config, accounts: Accounts) {
         socket: userSocket,
         channels: [defineUserChannel(userSocket), defineRoomChannel(userSocket)],
         // Says why in the body. "invalid" is all that a forger learns.
-        refusal: ({ reason }) => ({ status: 403, body: { reason } }),
+        refusal: ({ reason }) => ({
+          status: 403,
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ reason }),
+        }),
       },
     },
   });

@@ -10,16 +10,7 @@ export async function readJson<Schema extends z.ZodType>(
   request: IncomingMessage,
   schema: Schema,
 ): Promise<z.output<Schema>> {
-  if (Number(request.headers["content-length"] ?? 0) > bodyBytesMax) throw tooLong();
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    // Counted as well as announced: a chunked body has no content-length.
-    bytes += chunk.length;
-    if (bytes > bodyBytesMax) throw tooLong();
-    chunks.push(chunk);
-  }
-  const checked = schema.safeParse(parse(Buffer.concat(chunks).toString("utf8")));
+  const checked = schema.safeParse(parse(await readText(request)));
   if (checked.success) return checked.data;
   const issue = checked.error.issues[0];
   const field = issue?.path[0];
@@ -30,14 +21,25 @@ export async function readJson<Schema extends z.ZodType>(
   );
 }
 
+function readText(request: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    // Counted, whatever content-length says: a chunked body has none.
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > bodyBytesMax) reject(new HttpProblem(413, `The body is longer than ${bodyBytesMax / 1024} KiB.`));
+      else chunks.push(chunk);
+    });
+    request.on("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    request.on("error", reject);
+  });
+}
+
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     throw new HttpProblem(400, "The body is not JSON.");
   }
-}
-
-function tooLong(): HttpProblem {
-  return new HttpProblem(413, `The body is longer than ${bodyBytesMax / 1024} KiB.`);
 }

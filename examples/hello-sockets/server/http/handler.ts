@@ -8,8 +8,10 @@ import { type StaticFiles, sendStatic } from "./static.ts";
 export function createHandler(app: Workshop, files: StaticFiles): RequestListener {
   return (request, response) => {
     answer(request, response).catch((error: unknown) => {
-      // Nobody is there to read an answer, and a body cut short throws here too.
-      if (response.headersSent || request.socket.destroyed) return void response.destroy();
+      // A client that hung up in the middle of its body ends here too, and nobody is left to read an answer.
+      if (response.headersSent || response.destroyed) return void response.destroy();
+      // What is left of a refused body is thrown away; cutting the connection could take the answer with it.
+      request.resume();
       if (error instanceof HttpProblem) return sendProblem(response, error);
       console.error("A request failed:", error);
       sendProblem(response, new HttpProblem(500, "Something broke on the server. Its log says what."));

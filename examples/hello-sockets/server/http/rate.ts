@@ -6,12 +6,13 @@ export interface Rate {
   take(key: string): boolean;
 }
 
-/** How many keys are remembered. Past it the fullest buckets are forgotten: they hold nobody back. */
+/** How many keys are remembered. Past it full buckets are forgotten: they hold nobody back. */
 const keysMax = 10_000;
 
 /** A token bucket per key: `perMinute` at once, then one every 60/`perMinute` seconds. */
 export function createRate(perMinute: number, now: () => number): Rate {
   const buckets = new Map<string, { tokens: number; at: number }>();
+  let sweptAt = Number.NEGATIVE_INFINITY;
   const refilled = (bucket: { tokens: number; at: number }, at: number) =>
     Math.min(perMinute, bucket.tokens + ((at - bucket.at) * perMinute) / 60_000);
 
@@ -30,6 +31,9 @@ export function createRate(perMinute: number, now: () => number): Rate {
   };
 
   function forgetFull(at: number): void {
+    // Once a second at most: else every newcomer would cost a walk through all of them.
+    if (at - sweptAt < 1_000) return;
+    sweptAt = at;
     for (const [key, bucket] of buckets) if (refilled(bucket, at) >= perMinute) buckets.delete(key);
   }
 }

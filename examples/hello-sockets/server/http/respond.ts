@@ -25,7 +25,7 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
 }
 
 export function sendProblem(response: ServerResponse, problem: HttpProblem): void {
-  // The rest of a refused body is not read, so the connection can't be used again.
+  // Who sends too much does not get to send the next request on the same connection.
   if (problem.status === 413) response.setHeader("connection", "close");
   const { message, field } = problem;
   sendJson(response, problem.status, (field ? { problem: message, field } : { problem: message }) satisfies Problem);

@@ -1,33 +1,39 @@
-const bars = [52, 80, 108, 136, 164, 192, 220];
-const rails = [34, 62, 90, 118];
+const opening = "M96 160V96a96 96 0 0 1 192 0v64Z";
+const bars = [108, 136, 164, 192, 220, 248, 276];
+const rails = [28, 56, 84, 112];
+/** Courses of the wall on either side, and the joints between the stones of the arch (degrees from the ground). */
+const courses = [4, 30, 56, 82, 108, 134];
+const joints = [0, 18, 36, 54, 72, 90, 108, 126, 144, 162, 180];
 
 /** An arch with a portcullis in it. It rises while the connection is open. */
 export function Gate({ open }: { open: boolean }) {
   return (
-    <svg class={open ? "gate open" : "gate"} viewBox="0 0 272 160" aria-hidden="true">
+    <svg class={open ? "gate open" : "gate"} viewBox="0 -28 384 188" aria-hidden="true">
       <defs>
         <clipPath id="opening">
-          <path d="M36 160V84C36 34 78 12 136 12s100 22 100 72v76Z" />
+          <path d={opening} />
         </clipPath>
       </defs>
-      <path class="beyond" d="M36 160V84C36 34 78 12 136 12s100 22 100 72v76Z" />
+      {courses.map((y, row) => (
+        <path key={y} class="course" d={`M0 ${y}H384M${row % 2 ? 22 : 50} ${y}v26M${row % 2 ? 362 : 334} ${y}v26`} />
+      ))}
+      <path class="arch" d="M72 160V96a120 120 0 0 1 240 0v64Z" />
+      {joints.map((degrees) => (
+        <path key={degrees} class="joint" d="M288 96h24" transform={`rotate(${-degrees} 192 96)`} />
+      ))}
+      <path class="joint" d="M72 128h24M288 128h24" />
+      <path class="beyond" d={opening} />
       <g clip-path="url(#opening)">
-        <path class="road" d="M112 160 131 96h10l19 64Z" />
         <g class="grille">
           {bars.map((x) => (
-            <path key={x} d={`M${x - 3} -20h6v162l-3 11-3-11Z`} />
+            <path key={x} d={`M${x - 3} -30h6v172l-3 12-3-12Z`} />
           ))}
           {rails.map((y) => (
-            <path key={y} d={`M30 ${y}h212v5H30Z`} />
+            <path key={y} d={`M90 ${y}h204v5H90Z`} />
           ))}
         </g>
       </g>
-      <path class="arch" d="M36 160V84C36 34 78 12 136 12s100 22 100 72v76" />
-      <path
-        class="joints"
-        d="M136 12V0M92 19 86 5M180 19l6-14M57 42 44 31M215 42l13-11M38 72 20 68M234 72l18-4M36 104H16M236 104h20M36 134H16M236 134h20"
-      />
-      <path class="ground" d="M0 159h272" />
+      <path class="ground" d="M0 159h384" />
     </svg>
   );
 }

@@ -2,7 +2,7 @@
 export function Mark() {
   return (
     <svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
-      <path d="M8 5v20l-2 3m2-3 2 3M16 5v20l-2 3m2-3 2 3M24 5v20l-2 3m2-3 2 3M4 11h24M4 19h24" />
+      <path d="M7 3h3v21l-1.5 4L7 24ZM14.5 3h3v21L16 28l-1.5-4ZM22 3h3v21l-1.5 4-1.5-4ZM3 8h26v3H3ZM3 16h26v3H3Z" />
     </svg>
   );
 }
