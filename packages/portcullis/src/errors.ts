@@ -117,10 +117,13 @@ export const errorTable = {
     reason: "channel_crash",
     means: "The channel fell too far behind what it was sent.",
   },
-} as const satisfies Readonly<Record<string, Entry>>;
+} as const;
+
+/** Only to have every entry checked: `satisfies` can't stand in a declaration others are to infer. */
+type Entries<Table extends Readonly<Record<string, Entry>>> = Table;
 
 /** Every code there is. */
-export type ErrorCode = keyof typeof errorTable;
+export type ErrorCode = keyof Entries<typeof errorTable>;
 
 type CodesThatEnd<What extends Entry["ends"]> = {
   [Code in ErrorCode]: (typeof errorTable)[Code]["ends"] extends What ? Code : never;
@@ -147,11 +150,11 @@ export class PortcullisError<
 > extends Error {
   override readonly name = "PortcullisError";
   readonly code: Code;
-  readonly [kind] = true;
 
   constructor(code: Code, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+    Object.defineProperty(this, kind, { value: true });
   }
 }
 

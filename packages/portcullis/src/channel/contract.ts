@@ -71,7 +71,7 @@ export interface Channel<Assigns, Params, Out> {
   readonly topicParams: Params;
   /** The socket's assigns with the channel's own on top. */
   readonly assigns: Readonly<Assigns>;
-  /** The `join_ref` as the client sent it: any JSON value. */
+  /** The `join_ref` of this channel's messages: the client's, or its join's ref where it sent none. Any JSON value. */
   readonly joinRef: unknown;
   /** The ref of the push being handled; `null` outside of a handler. */
   readonly ref: unknown;

@@ -10,7 +10,6 @@
 import { type ErrorCode, PortcullisError } from "../errors.ts";
 import { isAcceptance, isRejection, isReply, isStop, isThenable, type Outcome } from "../outcome.ts";
 import { closeEvent, errorEvent, isReservedEvent, reasons } from "../protocol/events.ts";
-import { assertPayload } from "../protocol/frame.ts";
 import type { FrameData } from "../protocol/message.ts";
 import type { Serializer } from "../protocol/serializer.ts";
 import type { Broadcast, PubSub, Subscriber } from "../pubsub/pubsub.ts";
@@ -70,14 +69,14 @@ const idle: unique symbol = Symbol("no push is being handled");
 export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unknown> {
   readonly topic: string;
   readonly topicParams: Readonly<Record<string, string>>;
-  /** As the client sent it. */
+  /** The `join_ref` the client sent, which its later messages have to match: any JSON value, `1` is not `"1"`. */
+  readonly clientJoinRef: unknown;
+  /** The `join_ref` of replies and pushes: the join's ref stands in for a null one (Phoenix.Channel.Server). */
   readonly joinRef: unknown;
   readonly runtime: ChannelRuntime;
   /** Set while a `phx_leave` waits in the mailbox: what comes after it is not handled any more. */
   leaving = false;
   readonly #host: ChannelHost;
-  /** The `join_ref` of replies and pushes: the join's ref stands in for a null one (Phoenix.Channel.Server). */
-  readonly #replyRef: unknown;
   #state: State = "joining";
   #busy = false;
   #mailbox: Item[] = [];
@@ -100,8 +99,8 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     this.runtime = runtime;
     this.topic = topic;
     this.topicParams = params;
-    this.joinRef = join.joinRef;
-    this.#replyRef = join.joinRef ?? join.ref;
+    this.clientJoinRef = join.joinRef;
+    this.joinRef = join.joinRef ?? join.ref;
     if (Object.keys(runtime.assigns).length > 0) this.#own = runtime.assigns;
   }
 
@@ -146,15 +145,15 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
 
   push(event: string, payload: object): void {
     if (!this.#maySend("push", event)) return;
-    this.#write(this.#host.serializer.encodePush(this.#replyRef, null, this.topic, event, payload));
+    this.#write(this.#host.serializer.encodePush(this.joinRef, null, this.topic, event, payload));
   }
 
   broadcast(event: string, payload: object): void {
-    if (this.#maySend("broadcast", event, payload)) this.#host.pubsub.broadcast(this.topic, event, payload);
+    if (this.#maySend("broadcast", event)) this.#host.pubsub.broadcast(this.topic, event, payload);
   }
 
   broadcastFrom(event: string, payload: object): void {
-    if (this.#maySend("broadcast", event, payload)) this.#host.pubsub.broadcast(this.topic, event, payload, this);
+    if (this.#maySend("broadcast", event)) this.#host.pubsub.broadcast(this.topic, event, payload, this);
   }
 
   send(name: string, message?: unknown): void {
@@ -264,7 +263,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
 
   /** Encodes a reply under this channel's `join_ref`. */
   encodeReply(ref: unknown, status: string, response: unknown): FrameData {
-    return this.#host.serializer.encodeReply(this.#replyRef, ref, this.topic, status, response);
+    return this.#host.serializer.encodeReply(this.joinRef, ref, this.topic, status, response);
   }
 
   // --- the mailbox --------------------------------------------------------------------------------------------------
@@ -556,10 +555,10 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
 
   #closeFrame(event: string, payload: object): FrameData {
     // The join message's own join_ref, null where it was null: not the ref that stands in for it in replies.
-    return this.#host.serializer.encodePush(this.joinRef, this.joinRef, this.topic, event, payload);
+    return this.#host.serializer.encodePush(this.clientJoinRef, this.clientJoinRef, this.topic, event, payload);
   }
 
-  #maySend(what: string, event: string, payload?: unknown): boolean {
+  #maySend(what: string, event: string): boolean {
     if (this.#state === "joining") {
       throw new TypeError(
         `Expected ${what}("${event}") after the join of "${this.runtime.pattern}" was accepted. In join, use channel.send("name") and push from .info({ name() { … } }).`,
@@ -570,7 +569,6 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
         `Expected the event of a ${what} to have a name of its own, got "${event}": phx_* and disconnect belong to the protocol.`,
       );
     }
-    if (what === "broadcast" && !(payload instanceof Uint8Array)) assertPayload(payload);
     return this.#state !== "ended";
   }
 

@@ -7,15 +7,15 @@
 
 export const bounds = {
   /** Bytes of one incoming frame, fragments counted together. Over it: close 1009. Phoenix allows 10 MB. */
-  frameBytesMax: 1024 * 1024,
+  frameBytesMax: 1_048_576,
   /** Channels joined over one connection at a time. Over it: the join is answered "too many channels joined". */
   channelsMax: 100,
   /** Bytes written for a connection but not yet taken by its peer. Over it: the connection is dropped. */
-  outgoingBytesMax: 4 * 1024 * 1024,
+  outgoingBytesMax: 4_194_304,
   /** Frames received but not handled yet, over all channels of a connection. Over it: reading stops for a while. */
   pendingFramesMax: 128,
   /** Bytes of the same. */
-  pendingBytesMax: 1024 * 1024,
+  pendingBytesMax: 1_048_576,
   /** Messages from inside the program waiting for one channel. Over it: the channel crashes. */
   mailboxMax: 10_000,
   /** UTF-8 bytes of a topic. Over it: "unmatched topic". */
@@ -25,12 +25,12 @@ export const bounds = {
   /** Levels of objects and arrays in a frame. Over it in the payload: error reply; elsewhere: close 1011. */
   depthMax: 100,
   /** Bytes of the request's query string. Over it: 414. */
-  queryBytesMax: 16 * 1024,
+  queryBytesMax: 16_384,
   /** Parameters in the query string, and levels of nesting of one. Over it: 403. */
   queryParamsMax: 250,
   queryDepthMax: 10,
   /** Bytes of a credential wherever it travels. Over it the credential counts as invalid. */
-  credentialBytesMax: 8 * 1024,
+  credentialBytesMax: 8_192,
   /** Headers of one request. Over it: 431. */
   headersMax: 200,
   /** How long authenticating and `connect` may take together. Over it: 503. */

@@ -1,12 +1,12 @@
 /**
  * The JSON serializer of `vsn=1.0.x`: one object a message, no binary form. A binary frame is parsed as if it were
- * text, as Phoenix.Socket.V1.JSONSerializer does.
+ * text, and any JSON value passes as a payload, as in Phoenix.Socket.V1.JSONSerializer.
  *
  * @module
  */
 
 import { replyEvent } from "./events.ts";
-import { assertPayload, decodeUtf8, FrameError, parseJson, stringifyJson } from "./frame.ts";
+import { decodeUtf8, FrameError, parseJson, stringifyJson } from "./frame.ts";
 import type { Message } from "./message.ts";
 import type { Serializer } from "./serializer.ts";
 
@@ -47,17 +47,15 @@ export const serializerV1: Serializer = {
   decode,
   encodeReply(_joinRef, ref, topic, status, response) {
     assertNoBinary(response);
-    stringifyJson(response);
-    return encode(ref, topic, replyEvent, { status, response });
+    const payload = `{"status":${JSON.stringify(status)},"response":${stringifyJson(response)}}`;
+    return `{"ref":${JSON.stringify(ref ?? null)},"event":"${replyEvent}","payload":${payload},"topic":${JSON.stringify(topic ?? null)}}`;
   },
   encodePush(_joinRef, ref, topic, event, payload) {
     assertNoBinary(payload);
-    assertPayload(payload);
     return encode(ref, topic, event, payload);
   },
   encodeBroadcast(topic, event, payload) {
     if (payload instanceof Uint8Array) return null;
-    assertPayload(payload);
     return encode(null, topic, event, payload);
   },
 };

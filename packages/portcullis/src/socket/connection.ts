@@ -160,7 +160,7 @@ export class Connection implements ChannelHost {
       if (event === leaveEvent) return this.#reply(message, message.joinRef, "ok", {});
       return this.#refuse(message, "topic_unmatched", { reason: reasons.unmatchedTopic });
     }
-    if (message.joinRef !== null && message.joinRef !== undefined && message.joinRef !== process.joinRef) {
+    if (message.joinRef !== null && message.joinRef !== undefined && message.joinRef !== process.clientJoinRef) {
       return this.dropped(process, "join_ref_stale");
     }
     if (process.leaving) return;
