@@ -25,8 +25,32 @@ export interface Knock {
   readonly transport: string;
   readonly origins: OriginPolicy;
   readonly pathVariables: Readonly<Record<string, string>>;
-  /** Aborted when the client goes away. */
-  readonly signal: AbortSignal;
+  readonly attempt: Attempt;
+}
+
+/** One attempt to connect, for as long as somebody waits for its outcome. */
+export class Attempt {
+  #over = false;
+  #controller: AbortController | null = null;
+
+  /** Whether the client went away, or its time ran out. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Made when a hook asks for it: most never do, and it costs more than verifying a token. */
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#over) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
+
+  end(): void {
+    this.#over = true;
+    this.#controller?.abort();
+  }
 }
 
 export type Admission =
@@ -50,13 +74,11 @@ export async function admit(mount: Mount, knock: Knock): Promise<Admission> {
 }
 
 async function withinTime(mount: Mount, knock: Knock): Promise<Admission> {
-  const timeout = new AbortController();
-  const signal = AbortSignal.any([knock.signal, timeout.signal]);
-  const decision = decide(mount, knock, signal).catch((error) => failed(mount, error));
+  const decision = decide(mount, knock).catch((error) => failed(mount, error));
   let cancel = (): void => {};
   const late = new Promise<Admission>((resolve) => {
     cancel = mount.environment.clock.after(mount.connectTimeoutMs, () => {
-      timeout.abort();
+      knock.attempt.end();
       resolve(
         refuse(
           mount,
@@ -72,7 +94,7 @@ async function withinTime(mount: Mount, knock: Knock): Promise<Admission> {
   return admission;
 }
 
-async function decide(mount: Mount, knock: Knock, signal: AbortSignal): Promise<Admission> {
+async function decide(mount: Mount, knock: Knock): Promise<Admission> {
   const { request } = knock;
   const { reader } = mount.environment;
   if (request.method !== "GET") return refuse(mount, "method_refused", null);
@@ -101,21 +123,21 @@ async function decide(mount: Mount, knock: Knock, signal: AbortSignal): Promise<
         `it asked for the protocol version ${quote(params["vsn"])}; spoken here: ${mount.serializers.join(", ")} (1.0.x is v1, 2.0.x is v2).`,
     );
   }
-  return connect(mount, knock, { serializer, params, uri, signal, offered: subprotocols });
+  return connect(mount, knock, { serializer, params, uri, offered: subprotocols });
 }
 
 interface Checks {
   readonly serializer: Serializer;
   readonly params: Params;
   readonly uri: ReturnType<Mount["environment"]["reader"]["uri"]>;
-  readonly signal: AbortSignal;
   readonly offered: { readonly selected: string | null; readonly token: string | null };
 }
 
 async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admission> {
   const { socket, environment } = mount;
   const { tokens, reader } = environment;
-  const { params, signal } = checks;
+  const { params } = checks;
+  const { attempt } = knock;
   const authToken = checks.offered.token ?? headerTokenOf(mount, knock.request);
 
   let identity: unknown;
@@ -129,7 +151,15 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
           `credentials came at ${credentials.length} of the places the mount reads (${mount.from.join(", ")}). Send one.`,
       );
     const credential = credentials[0] ?? null;
-    identity = await socket.authenticate({ credential, params, tokens, now: environment.clock.now(), signal });
+    identity = await socket.authenticate({
+      credential,
+      params,
+      tokens,
+      now: environment.clock.now(),
+      get signal() {
+        return attempt.signal;
+      },
+    });
     if (isRejection(identity)) return refuseReason(mount, credentialCode(identity.reason), identity);
     if (identity === undefined || identity === null || identity === false) {
       return failed(
@@ -157,7 +187,17 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
     rawHeaders: knock.request.rawHeaders,
   });
   const result =
-    socket.connect === null ? {} : await socket.connect({ identity, params: checked, info, tokens, signal });
+    socket.connect === null
+      ? {}
+      : await socket.connect({
+          identity,
+          params: checked,
+          info,
+          tokens,
+          get signal() {
+            return attempt.signal;
+          },
+        });
   if (isRejection(result)) return refuseReason(mount, "connect_refused", result);
   const assigns = isAcceptance(result) ? result.assigns : result;
   if (typeof assigns !== "object" || assigns === null || Array.isArray(assigns) || isOutcome(assigns)) {

@@ -9,7 +9,7 @@ import type { Duplex } from "node:stream";
 import type { LeaveReason } from "../channel/contract.ts";
 import { type CloseCode, errorTable } from "../errors.ts";
 import type { Connection } from "../socket/connection.ts";
-import { type Admission, admit } from "./admission.ts";
+import { type Admission, Attempt, admit } from "./admission.ts";
 import type { Mount, RefusalResponse, WebSocketMount } from "./mount.ts";
 import { splitPath } from "./path.ts";
 import { WebSocketTransport } from "./websocket.ts";
@@ -50,9 +50,9 @@ export class Transports {
   handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
     const found = this.#find(request.url);
     if (found === null) return false;
-    const gone = new AbortController();
-    response.once("close", () => gone.abort());
-    void this.#admit(found, request, gone.signal).then((admission) => {
+    const attempt = new Attempt();
+    response.once("close", () => attempt.end());
+    void this.#admit(found, request, attempt).then((admission) => {
       const answer = admission.ok ? upgradeRequired(request) : admission.response;
       if (response.writableEnded || response.destroyed) return;
       response.writeHead(answer.status, headersOf(answer));
@@ -65,15 +65,19 @@ export class Transports {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const found = this.#find(request.url);
     if (found === null) return false;
-    const gone = new AbortController();
-    const onGone = (): void => gone.abort();
+    const attempt = new Attempt();
+    let gone = false;
+    const onGone = (): void => {
+      gone = true;
+      attempt.end();
+    };
     // Until there is a connection nobody else listens, and an unheard error would end the process.
     socket.on("error", onGone);
     socket.once("close", onGone);
-    void this.#admit(found, request, gone.signal).then((admission) => {
+    void this.#admit(found, request, attempt).then((admission) => {
       socket.off("error", onGone);
       socket.off("close", onGone);
-      if (gone.signal.aborted) return void socket.destroy();
+      if (gone) return void socket.destroy();
       // The endpoint may have been closed while this client was being looked at.
       if (this.#closing) writeRefusal(socket, { status: errorTable.shutting_down.status });
       else if (admission.ok) found.route.transport.upgrade(request, socket, head, admission);
@@ -103,7 +107,7 @@ export class Transports {
     for (const { transport } of this.#routes) transport.terminate();
   }
 
-  #admit({ route, variables }: Found, request: IncomingMessage, signal: AbortSignal): Promise<Admission> {
+  #admit({ route, variables }: Found, request: IncomingMessage, attempt: Attempt): Promise<Admission> {
     if (this.#closing) {
       return Promise.resolve({
         ok: false,
@@ -111,7 +115,13 @@ export class Transports {
         response: { status: errorTable.shutting_down.status },
       });
     }
-    const knock = { request, transport: "websocket", origins: route.options.origins, pathVariables: variables, signal };
+    const knock = {
+      request,
+      transport: "websocket",
+      origins: route.options.origins,
+      pathVariables: variables,
+      attempt,
+    };
     return admit(route.mount, knock);
   }
 
