@@ -148,7 +148,8 @@ function sameMeaning(expected: string, seen: string): boolean {
   if (expected.startsWith("{%") && expected.includes("...")) return isCrashReason(seen);
   if (!expected.startsWith("%{")) return false;
   const got = canonicalTerm(seen);
-  return got === undefined ? seen !== "" : got === canonicalTerm(expected);
+  if (got === undefined) return seen !== "" && !seen.startsWith("%");
+  return got === canonicalTerm(expected);
 }
 
 function pick(headers: Headers, names: readonly string[]): Record<string, unknown> {

@@ -1,6 +1,6 @@
 // What the recordings allow a server to do on one connection, and whether it does.
 import { describe, type Seen, whatDiffers } from "./compare.ts";
-import { type Difference, differencesOf } from "./differences.ts";
+import type { Difference } from "./differences.ts";
 import { raceOf } from "./races.ts";
 import type { CloseEvent, Scenario, ServerEvent } from "./recording.ts";
 import { type ScriptStep, toScript } from "./script.ts";
@@ -95,14 +95,8 @@ export class Expectation {
   }
 }
 
-export interface ExpectationOptions {
-  /** Expect what Phoenix does, also where ours differs on purpose. */
-  readonly strict: boolean;
-}
-
-/** The expectations of a scenario, by connection. */
-export function expectationsOf(scenario: Scenario, { strict }: ExpectationOptions): Map<string, Expectation> {
-  const ours = strict ? [] : differencesOf(scenario.name);
+/** The expectations of a scenario, by connection, where `ours` differs from the recording on purpose. */
+export function expectationsOf(scenario: Scenario, ours: readonly Difference[]): Map<string, Expectation> {
   const main = serverEvents(toScript(scenario.main));
   const other = scenario.other === undefined ? new Map() : serverEvents(toScript(scenario.other));
   const expectations = new Map<string, Expectation>();

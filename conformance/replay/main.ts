@@ -1,7 +1,7 @@
 // npm run replay --workspace portcullis-conformance -- --url http://127.0.0.1:4100 [--strict] [names…]
 import { parseArgs } from "node:util";
 import { type Outcome, play } from "./player.ts";
-import { type Adapter, readScenario, recordingNames, type Scenario } from "./recording.ts";
+import { readScenario, recordingNames, type Scenario } from "./recording.ts";
 import { footprintOf, runApart } from "./schedule.ts";
 import { whyLeftOut } from "./scope.ts";
 import { toScript } from "./script.ts";
@@ -10,7 +10,6 @@ const usage = `Replays recordings of a real Phoenix server against the server at
 
   --url URL          the server, for example http://127.0.0.1:4100
   --strict           expect what Phoenix does, also where Portcullis differs on purpose
-  --adapter NAME     play what was recorded on cowboy (default) or on bandit
   --list             name the recordings and end
   names              recordings to play, * matches any letters (default: all that are in scope)
 
@@ -21,7 +20,6 @@ const { values, positionals } = parseArgs({
   options: {
     url: { type: "string" },
     strict: { type: "boolean", default: false },
-    adapter: { type: "string", default: "cowboy" },
     list: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -29,15 +27,11 @@ const { values, positionals } = parseArgs({
 
 if (values.list) {
   for (const name of recordingNames()) console.log(name, whyLeftOut(name) ?? "");
-} else if (values.help || values.url === undefined || !isAdapter(values.adapter)) {
+} else if (values.help || values.url === undefined) {
   console.log(usage);
   process.exitCode = values.help ? 0 : 2;
 } else {
-  process.exitCode = await replay(new URL(values.url), choose(positionals), values.adapter);
-}
-
-function isAdapter(name: string): name is Adapter {
-  return name === "cowboy" || name === "bandit";
+  process.exitCode = await replay(new URL(values.url), choose(positionals));
 }
 
 function choose(patterns: readonly string[]): string[] {
@@ -47,13 +41,13 @@ function choose(patterns: readonly string[]): string[] {
   return names.filter((name) => expressions.some((expression) => expression.test(name)));
 }
 
-async function replay(base: URL, names: readonly string[], adapter: Adapter): Promise<number> {
+async function replay(base: URL, names: readonly string[]): Promise<number> {
   if (names.length === 0) {
     console.error("No recording in scope has such a name; --list shows them all.");
     return 2;
   }
   const startedMs = performance.now();
-  const scenarios = names.map((name) => readScenario(name, adapter)).sort((a, b) => durationMs(b) - durationMs(a));
+  const scenarios = names.map((name) => readScenario(name)).sort((a, b) => durationMs(b) - durationMs(a));
   const outcomes = await runApart(
     scenarios.map((scenario) => ({
       footprint: footprintOf(toScript(scenario.main)),

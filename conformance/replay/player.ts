@@ -1,15 +1,18 @@
 // Plays one scenario against a server, in real time, and says what differs.
 import { whatDiffers } from "./compare.ts";
 import { PlayedConnection } from "./connection.ts";
-import { Expectation, type ExpectationOptions, expectationsOf, httpConn, type Mismatch } from "./expectation.ts";
+import { differencesOf } from "./differences.ts";
+import { Expectation, expectationsOf, httpConn, type Mismatch } from "./expectation.ts";
 import { send } from "./http.ts";
 import type { ConnectEvent, RequestEvent, Scenario, TokenCheckEvent } from "./recording.ts";
 import { type ScriptStep, toScript, type UnseenRequest } from "./script.ts";
 import { makeToken, recordedToken, socketSalt } from "./tokens.ts";
 
-export interface PlayOptions extends ExpectationOptions {
+export interface PlayOptions {
   /** `http://host:port` of the server. */
   readonly base: URL;
+  /** Expect what Phoenix does, also where ours differs on purpose. Default false. */
+  readonly strict?: boolean;
   /** How much later than recorded an event may come. Default 5000. */
   readonly patienceMs?: number;
 }
@@ -56,7 +59,8 @@ class Player {
     this.#scenario = scenario;
     this.#options = options;
     this.#patienceMs = options.patienceMs ?? 5000;
-    for (const [conn, expectation] of expectationsOf(scenario, options)) {
+    const ours = options.strict === true ? [] : differencesOf(scenario.name);
+    for (const [conn, expectation] of expectationsOf(scenario, ours)) {
       this.#connections.set(conn, new PlayedConnection(conn, expectation, () => this.#wake?.()));
     }
   }

@@ -145,8 +145,6 @@ export interface Scenario {
   readonly other: Recording | undefined;
 }
 
-export type Adapter = "cowboy" | "bandit";
-
 const root = new URL("../recordings/", import.meta.url);
 
 /** The names of all recordings, sorted. */
@@ -157,11 +155,9 @@ export function recordingNames(): string[] {
     .sort();
 }
 
-/** Reads a scenario. `adapter` chooses which of the two recordings is played. */
-export function readScenario(name: string, adapter: Adapter = "cowboy"): Scenario {
-  const cowboy = readRecording(`${name}.json`);
-  const bandit = readRecording(`bandit/${name}.json`);
-  return adapter === "cowboy" ? { name, main: cowboy, other: bandit } : { name, main: bandit, other: cowboy };
+/** Reads a scenario: what was recorded on Cowboy is played. */
+export function readScenario(name: string): Scenario {
+  return { name, main: readRecording(`${name}.json`), other: readRecording(`bandit/${name}.json`) };
 }
 
 function readRecording(file: string): Recording {

@@ -1,0 +1,57 @@
+// Every WebSocket recording of a real Phoenix server, replayed against the reference server in real time. Each has a
+// server of its own: they share topics, and all of them run at once.
+import { silentLogger } from "portcullis";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startReferenceServer } from "./reference-server/server.ts";
+import { type Outcome, play } from "./replay/player.ts";
+import { readScenario, recordingNames } from "./replay/recording.ts";
+import { whyLeftOut } from "./replay/scope.ts";
+
+const names = recordingNames().filter((name) => whyLeftOut(name) === undefined);
+const outcomes = new Map<string, Promise<Outcome>>();
+
+async function replay(name: string): Promise<Outcome> {
+  const server = await startReferenceServer({ port: 0, logger: silentLogger });
+  try {
+    return await play(readScenario(name), { base: new URL(server.url), patienceMs: 15_000 });
+  } finally {
+    await server.close();
+  }
+}
+
+// `/short` closes connections after 1.5 s of silence: its clients must not be silent because this process, which is
+// server and client of all the others, is busy with their beginning.
+const isTouchy = (name: string) =>
+  readScenario(name).main.events.some((event) => event.dir === "connect" && event.url.startsWith("/short/"));
+const touchy = names.filter(isTouchy);
+const calm = names.filter((name) => !touchy.includes(name));
+
+// Begun here and awaited by name, because Vitest would run only a few of them at a time.
+beforeAll(() => {
+  for (const name of calm) outcomes.set(name, replay(name));
+  const quiet = Promise.all(calm.filter((name) => !isLong(name)).map((name) => outcomes.get(name)));
+  for (const name of touchy) {
+    outcomes.set(
+      name,
+      quiet.then(() => replay(name)),
+    );
+  }
+});
+
+// Waits most of its time.
+function isLong(name: string): boolean {
+  return name.endsWith("-terminate-reasons");
+}
+
+afterAll(() => Promise.allSettled(outcomes.values()));
+
+test.each(names)("%s", { timeout: 60_000 }, async (name) => {
+  const outcome = await outcomes.get(name);
+  expect(outcome).toMatchObject({ verdict: "same", mismatches: [] });
+});
+
+test("nothing else is left out than what a later part brings", () => {
+  const leftOut = recordingNames().filter((name) => whyLeftOut(name) !== undefined);
+  expect(leftOut.filter((name) => !/longpoll|presence|^drain-/.test(name))).toEqual([]);
+  expect(names.length).toBeGreaterThanOrEqual(59);
+});
