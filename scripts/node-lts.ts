@@ -1,5 +1,6 @@
 /** The two newest Node LTS lines, from npm packages, for running the wire tests under each of them. */
-import { existsSync, readdirSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { environmentWithoutNpm, root } from "./repository.ts";
 import { command, type Outcome } from "./steps.ts";
@@ -33,8 +34,10 @@ export async function installNodeLines(live: boolean): Promise<Outcome> {
 /** Runs the wire tests under one line. */
 export function wireTestsUnder(line: (typeof nodeLines)[number], live: boolean): Promise<Outcome> {
   const node = binary(line);
-  if (!existsSync(node)) {
-    return Promise.resolve({ status: "skipped", enable: `npm ci in scripts/node-lts installs Node ${line}` });
+  const version = existsSync(node) ? spawnSync(node, ["--version"], { encoding: "utf8" }) : null;
+  if (version?.status !== 0) {
+    const reason = version?.stderr.trim() || `npm ci in scripts/node-lts installs Node ${line}`;
+    return Promise.resolve({ status: "skipped", enable: reason });
   }
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
   const args = [vitest, "run", ...wireTests.filters, "--exclude", wireTests.exclude];
@@ -50,5 +53,5 @@ function binary(line: string): string {
 }
 
 function isInstalled(line: string): boolean {
-  return existsSync(binary(line)) && readdirSync(dirname(binary(line))).length > 0;
+  return existsSync(binary(line));
 }

@@ -5,10 +5,11 @@
  * nothing is there the group is skipped with the command that enables it.
  */
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { chromiumMissing, chromiumPath } from "./chromium.ts";
 import { command, type Outcome } from "./steps.ts";
 
-/** A program, the Debian package that carries it, and how to tell that it is here. */
+/** A program or library, the Debian package that carries it, and how to tell that it is here. */
 interface Requirement {
   debianPackage: string;
   find(): string | null;
@@ -20,6 +21,11 @@ const requirements: readonly Requirement[] = [
     debianPackage: "chromium",
     find: () => chromiumPath({ ...process.env, REQUIRE_ALL: "0" }),
     enable: chromiumMissing,
+  },
+  {
+    debianPackage: "libatomic1",
+    find: () => (process.platform === "linux" ? sharedLibrary("libatomic.so.1") : ""),
+    enable: "install libatomic (Debian: apt-get install libatomic1), which Node 26 is linked against",
   },
 ];
 
@@ -38,6 +44,13 @@ export async function systemPackages(cwd: string, live: boolean): Promise<Outcom
   if (installed.status === "passed" && missing.every((requirement) => requirement.find() !== null)) return installed;
   const outputs = [updated, installed].map((outcome) => ("output" in outcome ? (outcome.output ?? "") : ""));
   return { status: "failed", output: `${outputs.join("\n")}\napt-get could not install ${packages.join(", ")}` };
+}
+
+/** A shared library's path, looked for where distributions of Linux keep them. */
+function sharedLibrary(name: string): string | null {
+  const triplet = `${{ x64: "x86_64", arm64: "aarch64" }[process.arch as string] ?? process.arch}-linux-gnu`;
+  const folders = [`/usr/lib/${triplet}`, `/lib/${triplet}`, "/usr/lib64", "/lib64", "/usr/lib", "/lib"];
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? null;
 }
 
 function mayInstall(): boolean {
