@@ -1,9 +1,12 @@
 /** No string but a genuine token is taken, and no string makes verifying throw. */
 
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createTokens } from "../../src/token/token.ts";
 import { terms } from "./arbitrary-terms.ts";
+
+// Thousands of random tokens take a while on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 const SALT = "user socket";
 const tokens = createTokens({ secretKeyBase: "a secret of the tests, which is long enough to pass", keyIterations: 1 });
