@@ -10,6 +10,9 @@ interface CpuProfile {
   readonly timeDeltas: readonly number[];
 }
 
+/** Waiting for something to do: V8 says so itself, or files it under the call that started the profiler. */
+const waiting: ReadonlySet<string> = new Set(["(idle)", "dispatch"]);
+
 /** The functions that took most, with their share of the busy time. */
 export function topFunctions(file: string, count: number): string {
   const profile = JSON.parse(readFileSync(file, "utf8")) as CpuProfile;
@@ -19,7 +22,7 @@ export function topFunctions(file: string, count: number): string {
   for (const [index, sample] of profile.samples.entries()) {
     const name = names.get(sample) ?? "?";
     const us = profile.timeDeltas[index] ?? 0;
-    if (name !== "(idle)") {
+    if (!waiting.has(name)) {
       busyUs += us;
       selfUs.set(name, (selfUs.get(name) ?? 0) + us);
     }
