@@ -70,6 +70,9 @@ describe.skipIf(executablePath === null)(`the looks of the page (${chromiumMissi
       await tab.evaluate("scrollTo(0, 0)");
       await picture("3-inside", false);
       await picture("4-inside-whole");
+      await tab.evaluate("document.querySelector('[data-scenario=expired]').scrollIntoView()");
+      await picture("4-gate", false);
+      await tab.evaluate("scrollTo(0, 0)");
       if (width < 500) {
         await tab.getByRole("button", { name: /^Frames/ }).click();
         await picture("5-frames", false);

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { chromiumMissing, chromiumPath } from "../../../scripts/chromium.ts";
@@ -233,6 +236,39 @@ describe.skipIf(executablePath === null)(`the page in a browser (${chromiumMissi
     await tab.getByRole("button", { name: "Try again" }).click();
     await tab.getByRole("button", { name: "Sign up" }).waitFor();
   });
+});
+
+describe.skipIf(executablePath === null)(`a server that goes away (${chromiumMissing})`, () => {
+  it("is not taken for a refusal: the client waits for it, and its channels come back", async () => {
+    const page = await buildPage();
+    const dataDirectory = mkdtempSync(join(tmpdir(), "hello-data-"));
+    const settings = { pageDirectory: page.directory, dataDirectory };
+    const first = await startApp(settings);
+    const browser = await launch(executablePath ?? "");
+    const tab = await browser.newPage();
+    await tab.goto(first.home);
+    await signUp(tab, "Ada");
+    const room = step(tab, "room");
+    await room.getByRole("button", { name: "Enter" }).click();
+    await room.getByText("Quiet in here").waitFor();
+
+    await first.stop();
+    await tab.getByText("The gate fell").waitFor();
+    await step(tab, "sign-out").getByText("Attempt 3 with the same token: failed").waitFor();
+    expect(await tab.getByText("it stays that way").count()).toBe(0);
+
+    const second = await startApp(settings, first.port);
+    expect(second.port).toBe(first.port);
+    await tab.getByText("Ada passed, as users:").waitFor();
+    await room.getByLabel("Say something in lobby").fill("back again");
+    await room.getByRole("button", { name: "Say", exact: true }).click();
+    await room.getByRole("listitem").filter({ hasText: "back again" }).waitFor();
+
+    await browser.close();
+    await second.stop();
+    page.remove();
+    rmSync(dataDirectory, { recursive: true, force: true });
+  }, 60_000);
 });
 
 /** Runs in the page: joins the lobby once more, over a socket of its own, and lies about who it is. */

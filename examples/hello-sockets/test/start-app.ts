@@ -17,7 +17,7 @@ export interface RunningApp {
 }
 
 /** The whole demo on a free port with an account file of its own. Without a page it serves an empty one. */
-export async function startApp(overrides: Partial<Config> = {}): Promise<RunningApp> {
+export async function startApp(overrides: Partial<Config> = {}, wantedPort = 0): Promise<RunningApp> {
   const directory = mkdtempSync(join(tmpdir(), "hello-sockets-"));
   for (const name of ["index.html", "foreign.html"]) writeFileSync(join(directory, name), `<title>${name}</title>`);
   const config = readConfig(
@@ -26,7 +26,7 @@ export async function startApp(overrides: Partial<Config> = {}): Promise<Running
     { dataDirectory: directory, pageDirectory: directory, passwordCost: 4, attemptsPerMinute: 1_000, ...overrides },
   );
   const app = await createApp(config);
-  const { port, close } = await listenLocally(app.server, 0);
+  const { port, close } = await listenLocally(app.server, wantedPort);
   return {
     app,
     port,

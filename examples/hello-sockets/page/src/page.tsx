@@ -21,8 +21,8 @@ export function Page() {
       <a class="skip" href="#sign-in">
         Skip to the steps
       </a>
-      <Header />
       <div class="columns">
+        <Header />
         <main>
           <Intro />
           <Unreachable />

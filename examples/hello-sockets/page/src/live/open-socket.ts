@@ -5,12 +5,19 @@ import { record, type SocketPath } from "./log.ts";
 export function openSocket(path: SocketPath, authToken?: string): Socket {
   const describe = (frame: string | ArrayBuffer) =>
     typeof frame === "string" ? frame : `${frame.byteLength} bytes, binary`;
+  let open = false;
+  const opened = () => {
+    if (!open) record(path, "connection", "open");
+    open = true;
+  };
   const socket = new Socket(path, {
     // The token travels as a subprotocol, so it is in no frame and in no URL. Hence none in the log.
     ...(authToken !== undefined && { authToken }),
     timeout: 5_000,
     encode: (message, done) =>
       Serializer.encode(message, (frame) => {
+        // What waited for the connection is sent before anybody is told that it is open.
+        opened();
         record(path, "sent", describe(frame));
         done(frame);
       }),
@@ -19,8 +26,11 @@ export function openSocket(path: SocketPath, authToken?: string): Socket {
       Serializer.decode(frame, done);
     },
   });
-  socket.onOpen(() => record(path, "connection", "open"));
-  socket.onClose(({ code, reason }) => record(path, "connection", `closed ${code}${reason ? ` ${reason}` : ""}`));
+  socket.onOpen(opened);
+  socket.onClose(({ code, reason }) => {
+    open = false;
+    record(path, "connection", `closed ${code}${reason ? ` ${reason}` : ""}`);
+  });
   record(
     path,
     "connection",

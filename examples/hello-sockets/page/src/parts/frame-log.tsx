@@ -11,6 +11,7 @@ export function FrameLog() {
   const [expanded, setExpanded] = useState(false);
   const list = useRef<HTMLOListElement>(null);
   const followed = useRef(true);
+  const lastTop = useRef(0);
 
   // Follow the newest frame, unless the person has scrolled up to read.
   useEffect(() => {
@@ -44,7 +45,10 @@ export function FrameLog() {
           tabIndex={0}
           aria-label="Frames, oldest first"
           onScroll={({ currentTarget: box }) => {
-            followed.current = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
+            // Only upwards is the person's doing: a new frame moves the end away from where the box still is.
+            const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
+            if (atEnd || box.scrollTop < lastTop.current) followed.current = atEnd;
+            lastTop.current = box.scrollTop;
           }}
         >
           {entries.map((entry) => (

@@ -13,6 +13,10 @@ export function Gate({ open }: { open: boolean }) {
         <clipPath id="opening">
           <path d={opening} />
         </clipPath>
+        <linearGradient id="dawn" x2="0" y2="1">
+          <stop class="dawn-high" offset="0.25" />
+          <stop class="dawn-low" offset="1" />
+        </linearGradient>
       </defs>
       {courses.map((y, row) => (
         <path key={y} class="course" d={`M0 ${y}H384M${row % 2 ? 22 : 50} ${y}v26M${row % 2 ? 362 : 334} ${y}v26`} />
@@ -23,6 +27,7 @@ export function Gate({ open }: { open: boolean }) {
       ))}
       <path class="joint" d="M72 128h24M288 128h24" />
       <path class="beyond" d={opening} />
+      <path class="dawn" d={opening} fill="url(#dawn)" />
       <g clip-path="url(#opening)">
         <g class="grille">
           {bars.map((x) => (

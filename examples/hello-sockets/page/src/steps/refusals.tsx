@@ -16,7 +16,11 @@ interface Row {
 const refusals: readonly Row[] = [
   { scenario: "missing", title: "No token", text: "Straight to /auth_socket, with nothing in hand." },
   { scenario: "forged", title: "A forged token", text: "Well-formed, but signed with somebody else's secret." },
-  { scenario: "expired", title: "An expired token", text: "Signed by this server, two days ago. Tokens last one." },
+  {
+    scenario: "expired",
+    title: "An expired token",
+    text: "Signed by this server, but two days ago. Its tokens last a day.",
+  },
   { scenario: "foreign", title: "A foreign page", text: "A page of another site tries the public /socket." },
 ];
 

@@ -44,7 +44,9 @@ function SignedIn() {
 type Mode = "signUp" | "signIn";
 
 function Form() {
-  const [mode, setMode] = useState<Mode>("signUp");
+  // Whoever has just been thrown out comes back by the other door.
+  const { person, status } = useStore(userConnection);
+  const [mode, setMode] = useState<Mode>(status === "out" ? "signIn" : "signUp");
   const [problem, setProblem] = useState<{ sentence: string; field: "name" | "password" | undefined } | null>(null);
   const [busy, setBusy] = useState(false);
   const isNew = mode === "signUp";
@@ -66,7 +68,6 @@ function Form() {
     }
   }
 
-  const describedBy = (field: "name" | "password") => (problem?.field === field ? "sign-in-problem" : `${field}-hint`);
   return (
     <form class="card sign-in-form" onSubmit={(event) => void submit(event)} noValidate>
       <fieldset class="choice">
@@ -79,16 +80,19 @@ function Form() {
         <input
           id="name"
           name="name"
+          defaultValue={person?.name ?? ""}
           autocomplete="username"
           autocapitalize="off"
           spellcheck={false}
           maxLength={32}
           aria-invalid={problem?.field === "name"}
-          aria-describedby={describedBy("name")}
+          aria-describedby="name-hint"
         />
-        <span class="hint" id="name-hint">
-          {isNew ? "Any name: it stays on this machine." : "The one you signed up with."}
-        </span>
+        <Hint
+          id="name-hint"
+          problem={problem?.field === "name" ? problem.sentence : null}
+          text={isNew ? "Any name: it stays on this machine." : "The one you signed up with."}
+        />
       </div>
       <div class="field">
         <label for="password">Password</label>
@@ -99,14 +103,16 @@ function Form() {
           autocomplete={isNew ? "new-password" : "current-password"}
           maxLength={128}
           aria-invalid={problem?.field === "password"}
-          aria-describedby={describedBy("password")}
+          aria-describedby="password-hint"
         />
-        <span class="hint" id="password-hint">
-          {isNew ? "At least 8 characters." : "\u00a0"}
-        </span>
+        <Hint
+          id="password-hint"
+          problem={problem?.field === "password" ? problem.sentence : null}
+          text={isNew ? "At least 8 characters." : "\u00a0"}
+        />
       </div>
-      {problem && (
-        <p class="problem" id="sign-in-problem" role="alert">
+      {problem && problem.field === undefined && (
+        <p class="problem" role="alert">
           {problem.sentence}
         </p>
       )}
@@ -114,6 +120,15 @@ function Form() {
         {busy ? "One moment…" : isNew ? "Sign up" : "Sign in"}
       </button>
     </form>
+  );
+}
+
+/** What to write in a field; what is wrong with it once something is. */
+function Hint({ id, problem, text }: { id: string; problem: string | null; text: string }) {
+  return (
+    <span id={id} class={problem ? "problem" : "hint"} role={problem ? "alert" : undefined}>
+      {problem ?? text}
+    </span>
   );
 }
 

@@ -78,7 +78,8 @@ function Happenings({ happenings }: { happenings: readonly Happening[] }) {
     <ol class="happenings" aria-live="polite">
       {happenings.map(({ at, text, tone }, index) => (
         <li key={index} class={tone}>
-          <time>{at.toLocaleTimeString("en-GB")}</time> {text}
+          <time>{at.toLocaleTimeString("en-GB")}</time>
+          <span>{text}</span>
         </li>
       ))}
     </ol>
