@@ -4,8 +4,8 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import { type Rejection, reject } from "../outcome.ts";
+import { tokenId } from "../token/token.ts";
 import type { Authenticator, Identity } from "./authenticator.ts";
 
 /** Options of {@link signedToken}. */
@@ -57,7 +57,7 @@ export function signedToken(options: SignedTokenOptions): Authenticator<Identity
       tenant: null,
       subject,
       claims: verified.data,
-      tokenId: tokenIdOf(credential),
+      tokenId: tokenId(credential),
       issuedAt: verified.signedAt,
       expiresAt: verified.expiresAt,
     };
@@ -78,10 +78,4 @@ function subjectOf(data: unknown): string | null {
     if (typeof value === "string" || typeof value === "number" || typeof value === "bigint") return subjectOf(value);
   }
   return null;
-}
-
-/** Of the signing input, never of the text: one token has several spellings (RFC 4648, 3.5). */
-function tokenIdOf(token: string): string {
-  const signingInput = token.slice(0, token.lastIndexOf("."));
-  return createHash("sha256").update(signingInput).digest("base64url");
 }

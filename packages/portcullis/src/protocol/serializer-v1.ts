@@ -39,7 +39,8 @@ function assertNoBinary(payload: unknown): void {
 }
 
 function encode(ref: unknown, topic: unknown, event: string, payload: unknown): string {
-  return stringifyJson({ ref: ref ?? null, event, payload, topic });
+  const fields = `"ref":${JSON.stringify(ref ?? null)},"event":${JSON.stringify(event)}`;
+  return `{${fields},"payload":${stringifyJson(payload)},"topic":${JSON.stringify(topic ?? null)}}`;
 }
 
 export const serializerV1: Serializer = {

@@ -218,6 +218,7 @@ export class Connection implements ChannelHost {
       this.#waitingFor = null;
       if (this.#closed) return;
       this.#answerJoin(process, message, settled);
+      this.#writeLate();
       this.#release();
     });
   }
@@ -235,9 +236,11 @@ export class Connection implements ChannelHost {
     const { pattern } = process.runtime;
     if (answer.status === "error" && answer.code === "join_crashed") {
       telemetry.emit("channel.crashed", { mount, pattern, error: answer.error });
-      telemetry.logger.error(`portcullis: joining the channel "${pattern}" on ${mount} crashed`, {
-        error: answer.error,
-      });
+      telemetry.error(
+        `join crashed ${mount} ${pattern}`,
+        `joining the channel "${pattern}" on ${mount} crashed`,
+        answer.error,
+      );
     }
     let frame: FrameData;
     try {
@@ -336,13 +339,18 @@ export class Connection implements ChannelHost {
   writeLater(data: FrameData): void {
     if (this.#later === null) {
       this.#later = [];
+      // While a join is being answered they wait for its reply: see #join.
       this.#sink.defer(() => {
-        const frames = this.#later ?? [];
-        this.#later = null;
-        for (const frame of frames) this.write(frame);
+        if (!this.#holding) this.#writeLate();
       });
     }
     this.#later.push(data);
+  }
+
+  #writeLate(): void {
+    const frames = this.#later ?? [];
+    this.#later = null;
+    for (const frame of frames) this.write(frame);
   }
 
   #reply(message: Message, joinRef: unknown, status: string, response: unknown): void {
@@ -374,7 +382,7 @@ export class Connection implements ChannelHost {
     telemetry.emit("channel.crashed", { mount, pattern, error });
     if (isPortcullisError(error))
       telemetry.warn(`${error.code} ${mount} ${pattern}`, () => `portcullis: ${error.message}`);
-    else telemetry.logger.error(`portcullis: the channel "${pattern}" on ${mount} crashed`, { error });
+    else telemetry.error(`crashed ${mount} ${pattern}`, `the channel "${pattern}" on ${mount} crashed`, error);
   }
 
   dropped(process: ChannelProcess, code: ErrorCode): void {

@@ -27,18 +27,22 @@ export const consoleLogger: Logger = {
 
 /** Kinds seen in one second; more are counted under one name, so that a flood of kinds is no flood of lines. */
 const kindsMax = 100;
+const otherKinds = "other";
 const windowMs = 1_000;
 
+type Level = "warn" | "error";
+
 interface Pending {
+  readonly level: Level;
   count: number;
   message: () => string;
 }
 
 /**
- * Writes at most one warning per kind and second: the first at once, the others of that second as one line with their
- * count when it is over.
+ * Writes at most one line per kind and second of what can be provoked from outside: the first at once, the others of that
+ * second as one line with their count when it is over.
  */
-export class WarningLog {
+export class LimitedLog {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #pending = new Map<string, Pending>();
@@ -49,16 +53,18 @@ export class WarningLog {
     this.#clock = clock;
   }
 
-  /** `message` is only built for lines that are written. */
-  warn(kind: string, message: () => string): void {
-    const known = this.#pending.get(kind) ?? (this.#pending.size >= kindsMax ? this.#pending.get("other") : undefined);
+  /** `message` is only built for lines that are written; `details` go with the first of a second. */
+  write(level: Level, kind: string, message: () => string, details?: object): void {
+    const key = this.#pending.has(kind) || this.#pending.size < kindsMax ? kind : otherKinds;
+    const known = this.#pending.get(key);
     if (known !== undefined) {
       known.count += 1;
       known.message = message;
       return;
     }
-    this.#pending.set(this.#pending.size >= kindsMax ? "other" : kind, { count: 0, message });
-    this.#logger.warn(message());
+    this.#pending.set(key, { level, count: 0, message });
+    if (details === undefined) this.#logger[level](message());
+    else this.#logger[level](message(), details);
     this.#cancel ??= this.#clock.after(windowMs, () => this.flush());
   }
 
@@ -68,8 +74,8 @@ export class WarningLog {
     this.#cancel = null;
     const pending = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { count, message } of pending) {
-      if (count > 0) this.#logger.warn(`${message()} (${count} more like it within a second)`);
+    for (const { level, count, message } of pending) {
+      if (count > 0) this.#logger[level](`${message()} (${count} more like it within a second)`);
     }
   }
 }

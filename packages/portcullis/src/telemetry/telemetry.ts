@@ -6,16 +6,16 @@
 
 import type { Clock } from "../clock.ts";
 import type { TelemetryEvent, TelemetryEvents, TelemetryListener } from "./events.ts";
-import { type Logger, WarningLog } from "./logger.ts";
+import { LimitedLog, type Logger } from "./logger.ts";
 
 export class Telemetry {
   readonly logger: Logger;
-  readonly #warnings: WarningLog;
+  readonly #lines: LimitedLog;
   readonly #listener: TelemetryListener | null;
 
   constructor(options: { logger: Logger; clock: Clock; listener: TelemetryListener | null }) {
     this.logger = options.logger;
-    this.#warnings = new WarningLog(options.logger, options.clock);
+    this.#lines = new LimitedLog(options.logger, options.clock);
     this.#listener = options.listener;
   }
 
@@ -31,11 +31,16 @@ export class Telemetry {
 
   /** A warning that may be provoked from outside, written at most once per kind and second. */
   warn(kind: string, message: () => string): void {
-    this.#warnings.warn(kind, message);
+    this.#lines.write("warn", kind, message);
+  }
+
+  /** A failure of the program's own code, which a client may be able to provoke: written as sparingly. */
+  error(kind: string, message: string, error: unknown): void {
+    this.#lines.write("error", kind, () => `portcullis: ${message}`, { error });
   }
 
   /** Writes the counts still held back. */
   flush(): void {
-    this.#warnings.flush();
+    this.#lines.flush();
   }
 }

@@ -202,16 +202,17 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
   const assigns = isAcceptance(result) ? result.assigns : result;
   if (typeof assigns !== "object" || assigns === null || Array.isArray(assigns) || isOutcome(assigns)) {
     // Phoenix refuses too: a hook that forgot its `return` must not let anybody in.
-    environment.telemetry.logger.error(
-      `portcullis: connect of ${mount.path} returned neither assigns nor accept(…) nor reject(…), and the connection was refused.`,
-    );
-    return refuse(mount, "connect_refused", null);
+    const forgotten = "connect returned neither assigns nor accept(…) nor reject(…). Does it return on every path?";
+    return refuse(mount, "connect_refused", () => forgotten);
   }
-  const socketId = socket.id === null ? null : socket.id(assigns);
+  const socketId: unknown = socket.id === null ? null : socket.id(assigns);
+  if (socketId !== null && typeof socketId !== "string") {
+    return failed(mount, new TypeError(`Expected id of a socket to return a string or null, got ${typeof socketId}.`));
+  }
   return {
     ok: true,
     subprotocol: checks.offered.selected,
-    identity: { serializer: checks.serializer, assigns, socketId: socketId ?? null, transport: knock.transport },
+    identity: { serializer: checks.serializer, assigns, socketId, transport: knock.transport },
   };
 }
 
@@ -336,10 +337,8 @@ function refuseReason(
 }
 
 function failed(mount: Mount, error: unknown): Refused {
-  mount.environment.telemetry.logger.error(
-    `portcullis: connecting to ${mount.path} failed, and the connection was refused (connect_failed)`,
-    { error },
-  );
+  const message = `connecting to ${mount.path} failed, and the connection was refused (connect_failed)`;
+  mount.environment.telemetry.error(`connect_failed ${mount.path}`, message, error);
   return { ok: false, code: "connect_failed" satisfies ErrorCode, response: { status: statusOf("connect_failed") } };
 }
 
