@@ -9,7 +9,7 @@ import { type RunningApp, startApp } from "./start-app.ts";
 
 const executablePath = chromiumPath();
 
-describe.skipIf(executablePath === null)(`the page in a browser (${chromiumMissing})`, () => {
+describe.skipIf(executablePath === null)(`the page in a browser (${chromiumMissing})`, { timeout: 60_000 }, () => {
   let page: { directory: string; remove(): void };
   let running: RunningApp;
   let browser: Browser;
@@ -90,7 +90,7 @@ describe.skipIf(executablePath === null)(`the page in a browser (${chromiumMissi
     expect(await row.locator(".raw summary + pre").textContent()).toContain(`Origin: ${running.foreign}`);
     const frame = tab.frameLocator("iframe");
     await frame.getByText("1006").waitFor();
-    expect(await frame.locator("dl").textContent()).toContain(`This page${running.foreign}`);
+    expect(await frame.locator("dl").textContent()).toContain(`Its origin${running.foreign}`);
 
     const opened = context.waitForEvent("page");
     await row.getByRole("link", { name: /^Open / }).click();
@@ -200,7 +200,9 @@ describe.skipIf(executablePath === null)(`the page in a browser (${chromiumMissi
       const [first, ...retries] = sockets;
       expect(first?.failure).toBeNull();
       expect(retries.length).toBeGreaterThanOrEqual(3);
-      for (const { failure } of retries) expect(failure).toContain("403");
+      for (const { failure } of retries.slice(0, 3)) expect(failure).toContain("403");
+      // One more may have been on its way when the page gave up. None of them got in.
+      await expect.poll(() => retries.filter(({ failure }) => failure === null)).toEqual([]);
     }
 
     await tab.reload();
@@ -238,7 +240,7 @@ describe.skipIf(executablePath === null)(`the page in a browser (${chromiumMissi
   });
 });
 
-describe.skipIf(executablePath === null)(`a server that goes away (${chromiumMissing})`, () => {
+describe.skipIf(executablePath === null)(`a server that goes away (${chromiumMissing})`, { timeout: 60_000 }, () => {
   it("is not taken for a refusal: the client waits for it, and its channels come back", async () => {
     const page = await buildPage();
     const dataDirectory = mkdtempSync(join(tmpdir(), "hello-data-"));
@@ -268,7 +270,7 @@ describe.skipIf(executablePath === null)(`a server that goes away (${chromiumMis
     await second.stop();
     page.remove();
     rmSync(dataDirectory, { recursive: true, force: true });
-  }, 60_000);
+  });
 });
 
 /** Runs in the page: joins the lobby once more, over a socket of its own, and lies about who it is. */

@@ -8,8 +8,8 @@ const { home } = (await (await fetch("/home.json")).json()) as { home: string };
 if (link) link.href = home;
 // In the demo's frame there is no room for the rest, and the demo says it anyway.
 document.body.classList.toggle("framed", window.top !== window);
-show("This page", location.origin);
-show("Knocks on", `${home}/socket`);
+show("Its origin", location.origin);
+show("Knocks on", `${new URL(home).host}/socket`);
 const { opened, closeCode, closeReason } = await knock(
   `${home.replace(/^http/, "ws")}/socket/websocket?vsn=2.0.0`,
   null,
