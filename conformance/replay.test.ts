@@ -5,7 +5,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { startReferenceServer } from "./reference-server/server.ts";
 import { type Outcome, play } from "./replay/player.ts";
 import { readScenario, recordingNames } from "./replay/recording.ts";
+import { needsQuiet } from "./replay/schedule.ts";
 import { whyLeftOut } from "./replay/scope.ts";
+import { toScript } from "./replay/script.ts";
 
 const names = recordingNames().filter((name) => whyLeftOut(name) === undefined);
 const outcomes = new Map<string, Promise<Outcome>>();
@@ -19,11 +21,7 @@ async function replay(name: string): Promise<Outcome> {
   }
 }
 
-// `/short` closes connections after 1.5 s of silence: its clients must not be silent because this process, which is
-// server and client of all the others, is busy with their beginning.
-const isTouchy = (name: string) =>
-  readScenario(name).main.events.some((event) => event.dir === "connect" && event.url.startsWith("/short/"));
-const touchy = names.filter(isTouchy);
+const touchy = names.filter((name) => needsQuiet(toScript(readScenario(name).main)));
 const calm = names.filter((name) => !touchy.includes(name));
 
 // Begun here and awaited by name, because Vitest would run only a few of them at a time.

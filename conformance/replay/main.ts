@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { type Outcome, play } from "./player.ts";
 import { readScenario, recordingNames, type Scenario } from "./recording.ts";
-import { footprintOf, runApart } from "./schedule.ts";
+import { footprintOf, needsQuiet, runApart } from "./schedule.ts";
 import { whyLeftOut } from "./scope.ts";
 import { toScript } from "./script.ts";
 
@@ -27,7 +27,7 @@ const { values, positionals } = parseArgs({
 
 if (values.list) {
   for (const name of recordingNames()) console.log(name, whyLeftOut(name) ?? "");
-} else if (values.help || values.url === undefined) {
+} else if (values.help || values.url === undefined || !values.url.startsWith("http://")) {
   console.log(usage);
   process.exitCode = values.help ? 0 : 2;
 } else {
@@ -48,7 +48,24 @@ async function replay(base: URL, names: readonly string[]): Promise<number> {
   }
   const startedMs = performance.now();
   const scenarios = names.map((name) => readScenario(name)).sort((a, b) => durationMs(b) - durationMs(a));
-  const outcomes = await runApart(
+  const quiet = scenarios.filter(({ main }) => needsQuiet(toScript(main)));
+  const outcomes = [
+    ...(await playTogether(base, quiet)),
+    ...(await playTogether(
+      base,
+      scenarios.filter((scenario) => !quiet.includes(scenario)),
+    )),
+  ];
+  const count = (verdict: Outcome["verdict"]) => outcomes.filter((outcome) => outcome.verdict === verdict).length;
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  console.log(
+    `${outcomes.length} recordings in ${seconds} s: ${count("same")} same, ${count("different")} different, ${count("failed")} not played`,
+  );
+  return count("failed") > 0 ? 2 : count("different") > 0 ? 1 : 0;
+}
+
+function playTogether(base: URL, scenarios: readonly Scenario[]): Promise<Outcome[]> {
+  return runApart(
     scenarios.map((scenario) => ({
       footprint: footprintOf(toScript(scenario.main)),
       run: async () => {
@@ -58,12 +75,6 @@ async function replay(base: URL, names: readonly string[]): Promise<number> {
       },
     })),
   );
-  const count = (verdict: Outcome["verdict"]) => outcomes.filter((outcome) => outcome.verdict === verdict).length;
-  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-  console.log(
-    `${outcomes.length} recordings in ${seconds} s: ${count("same")} same, ${count("different")} different, ${count("failed")} not played`,
-  );
-  return count("failed") > 0 ? 2 : count("different") > 0 ? 1 : 0;
 }
 
 function durationMs(scenario: Scenario): number {

@@ -3,6 +3,14 @@
 import { sentText } from "./recording.ts";
 import type { ScriptStep } from "./script.ts";
 
+/**
+ * Whether a script needs a quiet machine: `/short` closes connections after 1.5 s of silence, and a client that shares a
+ * process with dozens of others that all begin at once may be silent without wanting to.
+ */
+export function needsQuiet(script: readonly ScriptStep[]): boolean {
+  return script.some(({ event }) => event.dir === "connect" && event.url.startsWith("/short/"));
+}
+
 export interface Footprint {
   /** Topics and socket ids the scenario listens on. */
   readonly hears: ReadonlySet<string>;
