@@ -5,7 +5,6 @@
  *
  * @example
  * const chromium = chromiumPath();
- * // Skipped where no Chromium is installed: `npm test` names the group and the command.
  * describe.skipIf(chromium === null)(`the page in a browser (${chromiumMissing})`, () => { ... });
  */
 import { existsSync } from "node:fs";

@@ -323,10 +323,10 @@ const samples: [title: string, rule: Rule, files: Source[], complaints: RegExp[]
     [
       {
         path: "a.test.ts",
-        text: 'test.skip("x", f);\n// Skipped where no browser is installed,\n// which npm test reports.\ntest.skipIf(a)("y", f);\n// Look.\nit.todo("z");',
+        text: 'test.skip("x", f);\n// Skipped where no browser is installed,\n// which npm test reports.\ntest.skipIf(a)("y", f);\n// Look.\nit.todo("z");\nit.runIf(a)(`w (${reason})`, f);\nit.skip("v (flaky)", f);\nit.skipIf(a)("u", () => f("(x)"));',
       },
     ],
-    [/a\.test\.ts:1: \.skip/, /a\.test\.ts:6: \.todo/],
+    [/a\.test\.ts:1: \.skip/, /a\.test\.ts:6: \.todo/, /a\.test\.ts:9: \.skipIf/],
   ],
 ];
 

@@ -14,15 +14,29 @@ export const noFocusedTests: Rule = (files) =>
 
 const skips = new Set(["skip", "todo", "skipIf", "runIf", "fails"]);
 
-/** A test that may be skipped has a comment directly above it that starts with "Skipped" and says when and why. */
+/**
+ * A test that may be skipped says why: in its title, in parentheses, where the report shows it, or in a comment directly
+ * above it that starts with "Skipped".
+ */
 export const skippedTestsSayWhy: Rule = (files) =>
   files.filter(isTestFile).flatMap((file) => {
     const lines = file.text.split("\n");
     return modifiers(file)
-      .filter(({ name }) => skips.has(name))
+      .filter(({ name, node }) => skips.has(name) && !titleSaysWhy(node))
       .filter(({ node }) => !hasReason(lines, tree(file).getLineAndCharacterOfPosition(node.getStart()).line))
-      .map(({ name, node }) => `${at(file, node)}: .${name} needs a comment above it: "// Skipped …" with the reason.`);
+      .map(
+        ({ name, node }) =>
+          `${at(file, node)}: .${name} needs its reason in the title's parentheses, or above it: "// Skipped …".`,
+      );
   });
+
+/** `describe.skipIf(…)("title (reason)", …)` and `test.skip("title (reason)", …)`. */
+function titleSaysWhy(node: ts.Node): boolean {
+  let call = node.parent;
+  while (ts.isCallExpression(call.parent) && call.parent.expression === call) call = call.parent;
+  const title = ts.isCallExpression(call) ? call.arguments[0] : undefined;
+  return title !== undefined && /^["`'].*\(.+\)["`']$/s.test(title.getText());
+}
 
 function hasReason(lines: readonly string[], line: number): boolean {
   let above = line - 1;
