@@ -20,7 +20,7 @@ export const bounds = {
   mailboxMax: 10_000,
   /** UTF-8 bytes of a topic. Over it: "unmatched topic". */
   topicBytesMax: 1024,
-  /** UTF-8 bytes of an event name. Over it the frame is undecodable: close 1011. */
+  /** Characters of an event name, and of a ref. Over it the frame is undecodable: close 1011. */
   eventBytesMax: 1024,
   /** Levels of objects and arrays in a frame. Over it in the payload: error reply; elsewhere: close 1011. */
   depthMax: 100,

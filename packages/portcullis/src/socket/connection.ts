@@ -131,7 +131,7 @@ export class Connection implements ChannelHost {
     try {
       message = this.serializer.decode(data);
       // A frame is at least two characters a level: short ones can't be deep.
-      if (data.length > this.#context.limits.depthMax && typeof data === "string") this.#assertShallow(message);
+      if (data.length > this.#context.limits.depthMax) this.#assertModest(message);
     } catch (error) {
       this.#fail("frame_invalid", error);
       return;
@@ -139,12 +139,14 @@ export class Connection implements ChannelHost {
     this.#route(message, data.length);
   }
 
-  #assertShallow({ joinRef, ref, topic, event }: Message): void {
+  /** Everything but the payload is echoed or kept: refs in every reply, as long as their channel lives. */
+  #assertModest({ joinRef, ref, topic, event }: Message): void {
     const { depthMax, eventBytesMax } = this.#context.limits;
     if (isDeeperThan([joinRef, ref, topic, event], depthMax))
       throw new FrameError("A field of a message nests too deeply.");
-    if (typeof event === "string" && event.length > eventBytesMax)
-      throw new FrameError("The event of a message is too long.");
+    if (isLongerThan(event, eventBytesMax)) throw new FrameError("The event of a message is too long.");
+    if (isLongerThan(ref, eventBytesMax) || isLongerThan(joinRef, eventBytesMax))
+      throw new FrameError("A ref of a message is too long.");
   }
 
   #route(message: Message, bytes: number): void {
@@ -439,4 +441,10 @@ export class Connection implements ChannelHost {
     for (const process of [...this.#channels.values()]) process.end(reason);
     this.#channels.clear();
   }
+}
+
+/** Whether a JSON value takes more than `lengthMax` characters. */
+function isLongerThan(value: unknown, lengthMax: number): boolean {
+  if (typeof value === "string") return value.length > lengthMax;
+  return typeof value === "object" && value !== null && JSON.stringify(value).length > lengthMax;
 }
