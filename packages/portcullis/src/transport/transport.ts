@@ -53,7 +53,8 @@ export class Transports {
     const attempt = new Attempt();
     response.once("close", () => attempt.end());
     void this.#admit(found, request, attempt).then((admission) => {
-      const answer = admission.ok ? upgradeRequired(request) : admission.response;
+      const problem = handshakeProblem(request) ?? "the request was not upgraded";
+      const answer = admission.ok ? upgradeRequired(problem) : admission.response;
       if (response.writableEnded || response.destroyed) return;
       response.writeHead(answer.status, headersOf(answer));
       response.end(answer.body ?? "");
@@ -79,7 +80,9 @@ export class Transports {
       socket.off("close", onGone);
       if (gone) return void socket.destroy();
       // The endpoint may have been closed while this client was being looked at.
+      const problem = handshakeProblem(request);
       if (this.#closing) writeRefusal(socket, { status: errorTable.shutting_down.status });
+      else if (admission.ok && problem !== null) writeRefusal(socket, upgradeRequired(problem));
       else if (admission.ok) found.route.transport.upgrade(request, socket, head, admission);
       else writeRefusal(socket, admission.response);
     });
@@ -142,13 +145,27 @@ interface Found {
   readonly variables: Readonly<Record<string, string>>;
 }
 
-/** Phoenix answers such a request with a sentence too (RFC 6455, 4.2.1). */
-function upgradeRequired(request: IncomingMessage): RefusalResponse {
-  const connection = JSON.stringify(request.headers.connection ?? null);
+/** What keeps a request from being a WebSocket handshake (RFC 6455, 4.2.1), in a sentence, or `null`. */
+function handshakeProblem({ headers }: IncomingMessage): string | null {
+  const has = (header: string | undefined, token: string): boolean =>
+    (header ?? "").split(",").some((part) => part.trim().toLowerCase() === token);
+  const got = (header: string | undefined): string => JSON.stringify((header ?? "").slice(0, 200));
+  if (!has(headers.connection, "upgrade")) {
+    return `the 'connection' header must contain 'upgrade', got ${got(headers.connection)}`;
+  }
+  if (!has(headers.upgrade, "websocket")) {
+    return `the 'upgrade' header must contain 'websocket', got ${got(headers.upgrade)}`;
+  }
+  const version = headers["sec-websocket-version"];
+  if (version !== "13") return `the 'sec-websocket-version' header must be 13, got ${got(version)}`;
+  return null;
+}
+
+function upgradeRequired(problem: string): RefusalResponse {
   return {
     status: errorTable.upgrade_required.status,
-    body: `This is a WebSocket's address: the 'connection' header must contain 'upgrade', got ${connection}`,
-    headers: { "content-type": "text/plain; charset=utf-8" },
+    body: `This is a WebSocket's address: ${problem}`,
+    headers: { "content-type": "text/plain; charset=utf-8", "sec-websocket-version": "13" },
   };
 }
 
