@@ -25,7 +25,8 @@ export interface Accounts {
 
 /** Opens `accounts.db` in the folder, and makes both if they are not there. */
 export async function openAccounts(directory: string): Promise<Accounts> {
-  mkdirSync(directory, { recursive: true });
+  // Password hashes lie in there: nobody else on this machine has to read them.
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   const database = createClient({ url: pathToFileURL(join(directory, "accounts.db")).href });
   await createTable(database);
 

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { consoleLogger, type Logger } from "portcullis";
 import { developmentSecret } from "./secret.ts";
 
 /** Everything that differs between `npm start`, production and a test. */
@@ -20,6 +21,8 @@ export interface Config {
   /** Connections one address may have this server open to itself in a minute. */
   readonly probesPerMinute: number;
   readonly now: () => number;
+  /** Where the endpoint says whom it refused, and why. */
+  readonly logger: Logger;
 }
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -37,6 +40,7 @@ export function readConfig(env: NodeJS.ProcessEnv, overrides: Partial<Config> = 
     attemptsPerMinute: 20,
     probesPerMinute: 120,
     now: Date.now,
+    logger: consoleLogger,
     ...overrides,
   };
 }

@@ -14,6 +14,7 @@ export function createEndpoint(config: Config, accounts: Accounts) {
     // A page under any other name than this one is refused: `origins: true` compares with it, and is the default.
     url: { host: config.host },
     secretKeyBase: config.secretKeyBase,
+    logger: config.logger,
     sockets: {
       "/socket": { socket: publicSocket, channels: [pingChannel] },
       "/auth_socket": {

@@ -13,7 +13,7 @@ export function developmentSecret(dataDirectory: string, env: NodeJS.ProcessEnv)
         "Make one with `openssl rand -base64 48` and pass it in the environment.",
     );
   }
-  mkdirSync(dataDirectory, { recursive: true });
+  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
   const path = join(dataDirectory, "development.secret");
   try {
     // "wx" fails if the file exists: two processes starting at once still end up with one secret.

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { silentLogger } from "portcullis";
 import { type App, createApp } from "../server/app.ts";
 import { type Config, readConfig } from "../server/config.ts";
 import { listenLocally } from "../server/listen.ts";
@@ -22,8 +23,15 @@ export async function startApp(overrides: Partial<Config> = {}, wantedPort = 0):
   for (const name of ["index.html", "foreign.html"]) writeFileSync(join(directory, name), `<title>${name}</title>`);
   const config = readConfig(
     {},
-    // A password check of a millisecond: its cost is not what these tests are about.
-    { dataDirectory: directory, pageDirectory: directory, passwordCost: 4, attemptsPerMinute: 1_000, ...overrides },
+    {
+      dataDirectory: directory,
+      pageDirectory: directory,
+      // A password check of a millisecond: its cost is not what these tests are about.
+      passwordCost: 4,
+      attemptsPerMinute: 1_000,
+      logger: silentLogger,
+      ...overrides,
+    },
   );
   const app = await createApp(config);
   const { port, close } = await listenLocally(app.server, wantedPort);
