@@ -35,6 +35,8 @@ export interface ChannelHost {
   released(process: ChannelProcess, reason: LeaveReason): void;
   /** Nothing of the channel runs any more. */
   ended(process: ChannelProcess): void;
+  /** Runs `task` when a channel has had all the time it may take to end; the returned function cancels it. */
+  afterShutdown(task: () => void): () => void;
   /** A message of the client that waited in the mailbox is about to be handled, or dropped. */
   handled(bytes: number): void;
   crashed(process: ChannelProcess, error: unknown): void;
@@ -241,6 +243,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   }
 
   #answer(result: unknown): JoinAnswer {
+    if (this.#state === "ended") throw this.#mailboxFull();
     if (result === undefined) return { status: "ok", response: {} };
     if (isRejection(result)) return { status: "error", response: rejectionOf(result), code: "join_refused" };
     if (!isAcceptance(result)) {
@@ -251,11 +254,13 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     }
     const assigns = result.assigns as Readonly<Record<string, unknown>>;
     if (Object.keys(assigns).length > 0) this.assign(assigns);
-    return { status: "ok", response: result.reply };
+    return { status: "ok", response: result.reply === undefined ? {} : result.reply };
   }
 
   /** The join reply is written: from here on the channel hears its topic and handles its mailbox. */
   enter(): void {
+    // Writing the reply may have ended the connection, and this channel with it.
+    if (this.#state !== "joining") return;
     this.#state = "joined";
     this.#host.pubsub.subscribe(this.topic, this);
     this.#drain();
@@ -320,11 +325,19 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
       return;
     }
     if (this.#mailbox.length >= this.#host.mailboxMax) {
-      const message = `The mailbox of a channel "${this.runtime.pattern}" holds ${this.#host.mailboxMax} messages. Its handlers are slower than what it is sent.`;
-      this.crash(new PortcullisError("mailbox_full", message));
+      // Nobody has joined yet: the join crashes, see #answer.
+      if (this.#state === "joining") this.end({ kind: "closed" });
+      else this.crash(this.#mailboxFull());
       return;
     }
     this.#mailbox.push(item);
+  }
+
+  #mailboxFull(): PortcullisError<"mailbox_full"> {
+    return new PortcullisError(
+      "mailbox_full",
+      `The mailbox of a channel "${this.runtime.pattern}" holds ${this.#host.mailboxMax} messages. Its handlers are slower than what it is sent.`,
+    );
   }
 
   #drain(): void {
@@ -357,7 +370,8 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
       this.#finish(item, outcome);
       this.#drain();
     };
-    result.then(
+    // What isn't one of the engine's own promises may throw from `then`, or settle twice.
+    Promise.resolve(result).then(
       (settled) => later({ result: settled }),
       (error) => later({ error }),
     );
@@ -480,8 +494,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     const reason: LeaveReason = { kind: "error", error };
     if (!this.#begin(reason)) return;
     this.#host.crashed(this, error);
-    this.#runLeaveHook(reason);
-    this.#host.write(this.#closeFrame(errorEvent, { reason: reasons.channelCrash }));
+    this.#runLeaveHook(reason, () => this.#host.write(this.#closeFrame(errorEvent, { reason: reasons.channelCrash })));
   }
 
   /**
@@ -492,8 +505,8 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     if (reason.kind === "duplicate") this.#replaced = true;
     if (this.#state === "joining") {
       // Nobody has entered, so nobody leaves: no hook, as in Phoenix.
-      this.abandon();
-      this.#abort?.abort();
+      this.#state = "ended";
+      this.#release();
       return;
     }
     if (!this.#begin(reason)) return;
@@ -506,8 +519,11 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     return this.#closeFrame(closeEvent, {});
   }
 
-  /** Gives up on a channel whose handler or hook does not finish. */
+  /** Gives up on a channel whose handler or hook does not finish. A leave that waited for it is answered. */
   abandon(): void {
+    const leave = this.#mailbox.find((item) => item.kind === "leave");
+    if (leave !== undefined) this.#host.write(this.encodeReply(leave.ref, "ok", {}));
+    if (this.#begin({ kind: "left" })) this.#host.write(this.closeFrame());
     this.#state = "ended";
     this.#pendingEnd = null;
   }
@@ -516,23 +532,31 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   #begin(reason: LeaveReason): boolean {
     if (this.#state === "ending" || this.#state === "ended") return false;
     this.#state = "ending";
+    this.#host.released(this, reason);
+    this.#release();
+    return true;
+  }
+
+  /** Lets go of everything others hold for this channel. */
+  #release(): void {
     this.#host.pubsub.unsubscribe(this.topic, this);
     for (const [topic, subscriber] of this.#heard ?? []) this.#host.pubsub.unsubscribe(topic, subscriber);
     this.#heard = null;
     const mailbox = this.#mailbox;
     this.#mailbox = [];
     for (const item of mailbox) if ("bytes" in item) this.#host.handled(item.bytes);
-    this.#host.released(this, reason);
     this.#abort?.abort();
-    return true;
   }
 
-  #runLeaveHook(reason: LeaveReason): void {
+  #runLeaveHook(reason: LeaveReason, farewell?: () => void): void {
     this.#pendingEnd = null;
+    let cancel: (() => void) | null = null;
     const done = (): void => {
+      cancel?.();
       this.#busy = false;
       if (this.#state === "ended") return;
       this.#state = "ended";
+      farewell?.();
       this.#host.ended(this);
     };
     const failed = (error: unknown): void => {
@@ -547,7 +571,9 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
       const result = this.runtime.leave === null ? undefined : this.runtime.leave(reason, this);
       if (!isThenable(result)) return done();
       this.#busy = true;
-      result.then(done, failed);
+      // The client waits for its farewell, and not for ever.
+      if (farewell !== undefined) cancel = this.#host.afterShutdown(done);
+      Promise.resolve(result).then(done, failed);
     } catch (error) {
       failed(error);
     }

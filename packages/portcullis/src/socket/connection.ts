@@ -76,6 +76,7 @@ export class Connection implements ChannelHost {
   /** Why frames are held: a join being answered, or an old instance being waited for. */
   #holding = false;
   #later: FrameData[] | null = null;
+  #deferred = false;
   #pendingFrames = 0;
   #pendingBytes = 0;
   #paused = false;
@@ -318,6 +319,10 @@ export class Connection implements ChannelHost {
     }
   }
 
+  afterShutdown(task: () => void): () => void {
+    return this.#sink.after(this.#context.limits.shutdownMs, task);
+  }
+
   handled(bytes: number): void {
     this.#pendingFrames -= 1;
     this.#pendingBytes -= bytes;
@@ -339,14 +344,15 @@ export class Connection implements ChannelHost {
   }
 
   writeLater(data: FrameData): void {
-    if (this.#later === null) {
-      this.#later = [];
-      // While a join is being answered they wait for its reply: see #join.
-      this.#sink.defer(() => {
-        if (!this.#holding) this.#writeLate();
-      });
-    }
+    this.#later ??= [];
     this.#later.push(data);
+    if (this.#deferred) return;
+    this.#deferred = true;
+    // While a join is being answered they wait for its reply: see #join.
+    this.#sink.defer(() => {
+      this.#deferred = false;
+      if (!this.#holding) this.#writeLate();
+    });
   }
 
   #writeLate(): void {
