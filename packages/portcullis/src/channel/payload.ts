@@ -25,22 +25,55 @@ const issuesMax = 20;
 export function checkPayload(schema: Schema, value: unknown): Checked | Promise<Checked> {
   const result = schema["~standard"].validate(value);
   return isThenable(result)
-    ? Promise.resolve(result as PromiseLike<Result>).then(toChecked)
-    : toChecked(result as Result);
+    ? Promise.resolve(result as PromiseLike<Result>).then((settled) => toChecked(settled, value))
+    : toChecked(result as Result, value);
 }
 
 type Result = Awaited<ReturnType<Schema["~standard"]["validate"]>>;
 
-function toChecked(result: Result): Checked {
+function toChecked(result: Result, value: unknown): Checked {
   if (result.issues === undefined) return { ok: true, value: result.value };
-  const issues = result.issues.slice(0, issuesMax).map((issue) => ({
-    path: (issue.path ?? []).map((part) => toKey(typeof part === "object" ? part.key : part)),
-    message: issue.message,
-  }));
+  const issues = result.issues.slice(0, issuesMax).map((issue) => {
+    const path = (issue.path ?? []).map((part) => toKey(typeof part === "object" ? part.key : part));
+    return { path, message: withoutValue(issue.message, valueAt(value, path)) };
+  });
   const refusal = { reason: reasons.invalidPayload, issues };
   return { ok: false, refusal, reply: reply("error", refusal) };
 }
 
 function toKey(key: PropertyKey): string | number {
   return typeof key === "symbol" ? String(key) : key;
+}
+
+function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
+  let found = value;
+  for (const key of path) {
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, key)) return undefined;
+    found = (found as Readonly<Record<string | number, unknown>>)[key];
+  }
+  return found;
+}
+
+/** Valibot, ArkType and others quote in their messages what they were given. */
+function withoutValue(message: string, value: unknown): string {
+  if (typeof value !== "string" && typeof value !== "number") return message;
+  const text = String(value);
+  return text.length > message.length ? message : hide(hide(message, JSON.stringify(value)), text);
+}
+
+const wordCharacter = /[\p{L}\p{N}_]/u;
+
+/** Puts an ellipsis in place of `shown` wherever it isn't part of a longer word. */
+function hide(message: string, shown: string): string {
+  if (shown === "") return message;
+  const isWord = (at: number): boolean => wordCharacter.test(message.charAt(at));
+  let hidden = "";
+  let from = 0;
+  for (let at = message.indexOf(shown); at !== -1; at = message.indexOf(shown, from)) {
+    const end = at + shown.length;
+    const partOfWord = (isWord(at) && isWord(at - 1)) || (isWord(end - 1) && isWord(end));
+    hidden += message.slice(from, at) + (partOfWord ? shown : "…");
+    from = end;
+  }
+  return hidden + message.slice(from);
 }
