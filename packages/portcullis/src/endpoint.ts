@@ -6,7 +6,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type ServerOptions as TlsOptions } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { EndpointHandle } from "./channel/contract.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -97,7 +97,7 @@ export interface Endpoint<Sockets = unknown> extends EndpointHandle {
   listen(options: ListenOptions): Promise<Listening>;
   /**
    * Serves on a server of yours. Its request listeners go on for every path that isn't a socket's, its upgrade listeners
-   * too. Call it after adding request listeners. Returns how to undo it.
+   * too. Call it after adding both. Returns how to undo it.
    */
   attach(server: Server): () => void;
   readonly handler: Handler;
@@ -110,7 +110,7 @@ export type SocketsOf<Of> = Of extends { readonly "~sockets"?: infer Sockets } ?
 
 /** How long `close()` waits for clients to answer before it cuts them. */
 const closeGraceMs = 5_000;
-/** Handshakes that dribble: how long the headers of a request may take on a server of ours. */
+/** Handshakes that dribble: how long TLS, and then the headers of a request, may take on a server of ours. */
 const headersTimeoutMs = 10_000;
 
 /**
@@ -135,6 +135,22 @@ export function defineEndpoint<const Sockets extends Readonly<Record<string, Mou
   return new RunningEndpoint(options);
 }
 
+/** A server that `listen` made, with everybody who is connected to it in whatever way. */
+interface OwnServer {
+  readonly server: Server;
+  readonly sockets: Set<Socket>;
+  closed: Promise<void> | null;
+}
+
+/** Stops listening. Resolves when nobody is connected any more. */
+function closeServer(own: OwnServer): Promise<void> {
+  own.closed ??= new Promise((resolve) => {
+    own.server.close(() => resolve());
+    own.server.closeIdleConnections();
+  });
+  return own.closed;
+}
+
 class RunningEndpoint implements Endpoint<never> {
   readonly tokens: Tokens;
   readonly handler: Handler;
@@ -144,7 +160,11 @@ class RunningEndpoint implements Endpoint<never> {
   readonly #transports: Transports;
   /** Connections by socket id. */
   readonly #identified = new Groups<Connection>();
-  readonly #servers = new Set<Server>();
+  readonly #servers = new Set<OwnServer>();
+  /** Ids that were disconnected a moment ago, for clients that were then being let in; and how many in all. */
+  readonly #disconnected = new Map<string, number>();
+  #disconnectCount = 0;
+  readonly #connectTimeoutMs: number;
 
   constructor(options: EndpointOptions<Readonly<Record<string, MountOptions>>>) {
     this.#clock = options.clock ?? systemClock;
@@ -170,13 +190,13 @@ class RunningEndpoint implements Endpoint<never> {
         throw definitionError(`Expected the path of a socket to start with "/", got ${JSON.stringify(path)}.`);
     }
     const mounts = paths.map((path) => createMount(path, options.sockets[path] as MountOptions, environment));
+    this.#connectTimeoutMs = Math.max(0, ...mounts.map((mount) => mount.connectTimeoutMs));
     this.#transports = new Transports(mounts, {
-      onOpen: (connection) => this.#opened(connection),
+      moment: () => this.#disconnectCount,
+      onOpen: (connection, since) => this.#opened(connection, since),
       onClosed: (connection) => this.#closed(connection),
     });
-    this.#pubsub.onControl(({ id }) =>
-      this.#identified.each(id, (connection) => connection.end("disconnected", { kind: "disconnected" })),
-    );
+    this.#pubsub.onControl(({ id }) => this.#disconnectHere(id));
     this.handler = this.#makeHandler();
   }
 
@@ -222,12 +242,18 @@ class RunningEndpoint implements Endpoint<never> {
     const timeouts = {
       headersTimeout: headersTimeoutMs,
       requestTimeout: headersTimeoutMs,
+      handshakeTimeout: headersTimeoutMs,
       connectionsCheckingInterval: 1_000,
     };
     const server =
       tls === undefined ? createServer(timeouts, this.handler) : createTlsServer({ ...timeouts, ...tls }, this.handler);
     this.attach(server);
-    this.#servers.add(server);
+    const own: OwnServer = { server, sockets: new Set(), closed: null };
+    server.on("connection", (socket: Socket) => {
+      own.sockets.add(socket);
+      socket.once("close", () => own.sockets.delete(socket));
+    });
+    this.#servers.add(own);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(port, host, () => {
@@ -241,33 +267,56 @@ class RunningEndpoint implements Endpoint<never> {
       port: address.port,
       host: name,
       url: `${tls === undefined ? "http" : "https"}://${name.includes(":") ? `[${name}]` : name}:${address.port}`,
-      close: () => this.#closeServer(server),
+      async close() {
+        void closeServer(own);
+      },
     };
   }
 
   attach(server: Server): () => void {
-    const others = server.listeners("request") as ((request: IncomingMessage, response: ServerResponse) => void)[];
+    const requests = server.rawListeners("request") as ((request: IncomingMessage, response: ServerResponse) => void)[];
+    const upgrades = server.rawListeners("upgrade") as ((
+      request: IncomingMessage,
+      socket: Duplex,
+      head: Buffer,
+    ) => void)[];
     server.removeAllListeners("request");
+    // Theirs too: a `ws` server with a path of its own refuses every other path.
+    server.removeAllListeners("upgrade");
+    let attached = true;
     const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-      if (this.#transports.handleRequest(request, response)) return;
-      for (const other of others) other.call(server, request, response);
+      if (attached && this.#transports.handleRequest(request, response)) return;
+      for (const other of requests) other.call(server, request, response);
     };
     const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-      if (this.#transports.handleUpgrade(request, socket, head)) return;
-      if (server.listenerCount("upgrade") === 1) this.#transports.refuseUpgrade(socket);
+      if (attached && this.#transports.handleUpgrade(request, socket, head)) return;
+      for (const other of upgrades) other.call(server, request, socket, head);
+      if (upgrades.length === 0 && server.listenerCount("upgrade") === 1) this.#transports.refuseUpgrade(socket);
     };
     server.on("request", onRequest);
     server.on("upgrade", onUpgrade);
     return () => {
-      server.off("request", onRequest);
-      server.off("upgrade", onUpgrade);
-      for (const other of others) server.on("request", other);
+      if (!attached) return;
+      attached = false;
+      // Where another endpoint was attached meanwhile, it holds ours, and ours go on handing over.
+      if (server.listeners("request").includes(onRequest)) {
+        server.off("request", onRequest);
+        for (const other of requests) server.on("request", other);
+      }
+      if (server.listeners("upgrade").includes(onUpgrade)) {
+        server.off("upgrade", onUpgrade);
+        for (const other of upgrades) server.on("upgrade", other);
+      }
     };
   }
 
   async close(): Promise<void> {
-    const servers = [...this.#servers].map((server) => this.#closeServer(server));
-    const cancel = this.#clock.after(closeGraceMs, () => this.#transports.terminate());
+    const servers = [...this.#servers].map(closeServer);
+    const cancel = this.#clock.after(closeGraceMs, () => {
+      this.#transports.terminate();
+      // What has sent half a request, or nothing at all, is no connection of a transport.
+      for (const { sockets } of this.#servers) for (const socket of sockets) socket.destroy();
+    });
     this.#transports.closeAll("endpoint_closed", { kind: "shutdown" });
     await this.#transports.drained();
     await Promise.all(servers);
@@ -286,16 +335,22 @@ class RunningEndpoint implements Endpoint<never> {
     return Object.assign(handle, { upgrade });
   }
 
-  #closeServer(server: Server): Promise<void> {
-    if (!this.#servers.delete(server)) return Promise.resolve();
-    return new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeIdleConnections();
+  #disconnectHere(id: string): void {
+    this.#disconnectCount += 1;
+    const moment = this.#disconnectCount;
+    this.#disconnected.set(id, moment);
+    this.#clock.after(this.#connectTimeoutMs, () => {
+      if (this.#disconnected.get(id) === moment) this.#disconnected.delete(id);
     });
+    this.#identified.each(id, (connection) => connection.end("disconnected", { kind: "disconnected" }));
   }
 
-  #opened(connection: Connection): void {
-    if (connection.socketId !== null) this.#identified.add(connection.socketId, connection);
+  #opened(connection: Connection, since: number): void {
+    const { socketId } = connection;
+    if (socketId === null) return;
+    this.#identified.add(socketId, connection);
+    // Disconnected while it was being let in: its `connect` may have looked before that, and it ends like the others.
+    if ((this.#disconnected.get(socketId) ?? 0) > since) connection.end("disconnected", { kind: "disconnected" });
   }
 
   #closed(connection: Connection): void {

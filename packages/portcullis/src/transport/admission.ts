@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { IncomingMessage } from "node:http";
+import { type IncomingMessage, validateHeaderName, validateHeaderValue } from "node:http";
 import { checkPayload } from "../channel/payload.ts";
 import { type ErrorCode, errorTable, type RefusalCode } from "../errors.ts";
 import { bounds } from "../limit/bounds.ts";
@@ -15,7 +15,7 @@ import { type Serializer, serializerFor } from "../protocol/serializer.ts";
 import { collectInfo } from "../socket/connect-info.ts";
 import type { ConnectionIdentity } from "../socket/connection.ts";
 import { type Params, parseQuery } from "../socket/params.ts";
-import { type OfferedSubprotocols, phoenixSubprotocol, readHeaderToken, readSubprotocols } from "./credential.ts";
+import { type OfferedSubprotocols, phoenixSubprotocol, readHeaderTokens, readSubprotocols } from "./credential.ts";
 import type { Mount, RefusalResponse } from "./mount.ts";
 import type { OriginPolicy } from "./origin.ts";
 
@@ -174,7 +174,7 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
     const result = await checkPayload(socket.params, params);
     if (!result.ok) {
       const where = result.refusal.issues.map((issue) => issue.path.join(".") || "(all)").join(", ");
-      return refuse(mount, "params_invalid", () => `its params did not fit the socket's schema at: ${where}.`);
+      return refuse(mount, "params_invalid", () => `its params did not fit the socket's schema at ${quote(where)}.`);
     }
     checked = result.value;
   }
@@ -235,7 +235,7 @@ function readsSubprotocolToken({ socket, from }: Mount): boolean {
 }
 
 function headerTokenOf({ socket }: Mount, request: IncomingMessage): string | null {
-  return socket.connectInfo.includes("authToken") ? readHeaderToken(request) : null;
+  return socket.connectInfo.includes("authToken") ? (readHeaderTokens(request)[0] ?? null) : null;
 }
 
 type Chosen =
@@ -268,7 +268,7 @@ function chooseSubprotocol(mount: Mount, request: IncomingMessage): Chosen {
       refused: refuse(
         mount,
         "subprotocol_refused",
-        () => `it offered the subprotocols ${quote(offered.names.join(", "))}; spoken here: ${spoken.join(", ")}.`,
+        () => `it offered the subprotocols ${quoteNames(offered.names)}; spoken here: ${spoken.join(", ")}.`,
       ),
     };
   }
@@ -276,15 +276,15 @@ function chooseSubprotocol(mount: Mount, request: IncomingMessage): Chosen {
 }
 
 function credentialsOf(mount: Mount, { params, offered }: Checks, request: IncomingMessage): readonly string[] {
-  const found: string[] = [];
-  for (const place of mount.from) {
-    const credential =
-      place === "subprotocol" ? offered.token : place === "header" ? readHeaderToken(request) : params["token"];
-    if (credential === null || credential === undefined) continue;
-    // A list or a map in place of the token is a credential too: an invalid one.
-    found.push(typeof credential === "string" && credential.length <= bounds.credentialBytesMax ? credential : "");
-  }
-  return found;
+  const found = mount.from.flatMap((place): readonly unknown[] =>
+    place === "subprotocol" ? [offered.token] : place === "header" ? readHeaderTokens(request) : [params["token"]],
+  );
+  // A list or a map in place of the token is a credential too: an invalid one.
+  return found
+    .filter((credential) => credential !== null && credential !== undefined)
+    .map((credential) =>
+      typeof credential === "string" && credential.length <= bounds.credentialBytesMax ? credential : "",
+    );
 }
 
 function credentialCode(reason: string | Uint8Array): RefusalCode {
@@ -333,7 +333,23 @@ function refuseReason(
   const refused = refuse(mount, code, () => `the reason given was ${quote(reason)}.`);
   if (mount.refusal === null) return refused;
   const response = mount.refusal({ reason, details: rejection.details });
-  return { ...refused, response: { ...response, status: response.status ?? refused.response.status } };
+  return { ...refused, response: checkedResponse({ ...response, status: response.status ?? refused.response.status }) };
+}
+
+/** An application puts reasons into headers, and clients into reasons what they like. */
+function checkedResponse(response: RefusalResponse): RefusalResponse {
+  const { status, body, headers = {} } = response;
+  if (!Number.isInteger(status) || status < 300 || status > 599)
+    throw new RangeError(`Expected refusal to return a status between 300 and 599, got ${String(status)}.`);
+  if (body !== undefined && typeof body !== "string")
+    throw new TypeError(`Expected refusal to return a string as body, got ${typeof body}.`);
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    if (typeof value !== "string")
+      throw new TypeError(`Expected refusal to return strings as headers, got ${typeof value}.`);
+  }
+  return response;
 }
 
 function failed(mount: Mount, error: unknown): Refused {
@@ -345,5 +361,15 @@ function failed(mount: Mount, error: unknown): Refused {
 /** Client data in a log line: short, on one line, and visibly a quotation. */
 function quote(value: unknown): string {
   const text = typeof value === "string" ? value : typeof value;
-  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
+  const short = JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
+  // What a terminal takes for a command or a line break, and JSON leaves as it is.
+  return short.replaceAll(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** Names of subprotocols are short. What is longer may be a token that was put there in a way nobody here reads. */
+function quoteNames(names: readonly string[]): string {
+  return quote(names.map((name) => (name.length > 24 ? "[FILTERED]" : name)).join(", "));
 }

@@ -48,10 +48,19 @@ function decodeToken(text: string, bytesMax: number): string | undefined {
   return Buffer.from(decoded, "utf8").equals(bytes) ? decoded : undefined;
 }
 
-/** The token in a request's headers, or `null`. */
-export function readHeaderToken(request: IncomingMessage): string | null {
-  const own = request.headers["x-phoenix-authtoken"];
-  if (typeof own === "string" && own !== "") return own;
-  const match = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? "");
-  return match === null ? null : (match[1] as string);
+/** The tokens in a request's headers: none, one, or several of which nobody can say which is meant. */
+export function readHeaderTokens({ rawHeaders }: IncomingMessage): readonly string[] {
+  const found: string[] = [];
+  // The raw ones: of two Authorization headers node:http shows the first alone.
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    const value = rawHeaders[index + 1] as string;
+    if (name.length === 19 && name.toLowerCase() === "x-phoenix-authtoken") {
+      if (value !== "") found.push(value);
+    } else if (name.length === 13 && name.toLowerCase() === "authorization") {
+      const match = /^Bearer +(\S+)$/i.exec(value);
+      if (match !== null) found.push(match[1] as string);
+    }
+  }
+  return found;
 }

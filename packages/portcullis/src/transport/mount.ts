@@ -41,7 +41,8 @@ export interface WebSocketOptions {
   readonly outgoingBytesMax?: number;
   /**
    * Per-message deflate (RFC 7692). Default off: it costs about 300 KB of memory a connection, and CPU. `true` takes it
-   * where the client offers it, without context takeover; what inflates beyond `frameBytesMax` is closed with 1009.
+   * where the client offers it, without context takeover; what inflates beyond `frameBytesMax`, or on the whole to more
+   * than 25 times what was received, is closed with 1009.
    */
   readonly deflate?: boolean;
 }
@@ -59,7 +60,10 @@ export interface MountOptions {
   readonly subprotocols?: readonly string[];
   /** Protocol versions spoken here. Default both. */
   readonly serializers?: readonly SerializerName[];
-  /** Answers refusals of `authenticate` and `connect` with a status and body of your own. Default 403, no body. */
+  /**
+   * Answers refusals of `authenticate` and `connect` with a status (300 to 599) and body of your own. Default 403, no body.
+   * What is no HTTP response, such as a header with a line break in it, is answered 500.
+   */
   readonly refusal?: (refusal: { readonly reason: string; readonly details: object | null }) => RefusalResponse;
   /** Channels one connection may hold. Default 100. */
   readonly channelsMax?: number;
@@ -106,6 +110,8 @@ export interface WebSocketMount {
   readonly outgoingBytesMax: number;
   readonly deflate: boolean;
 }
+
+const int31Max = 2 ** 31 - 1;
 
 const knownKeys = new Set<string>([
   "socket",
@@ -215,7 +221,8 @@ function createWebSocketMount(
       production: environment.production,
     }),
     idleTimeoutMs: positive("idleTimeoutMs", given.idleTimeoutMs, bounds.idleTimeoutMs),
-    frameBytesMax: positive("frameBytesMax", given.frameBytesMax, bounds.frameBytesMax),
+    // `ws` takes what doesn't fit into 31 bits for no limit at all.
+    frameBytesMax: Math.min(Math.ceil(positive("frameBytesMax", given.frameBytesMax, bounds.frameBytesMax)), int31Max),
     outgoingBytesMax: positive("outgoingBytesMax", given.outgoingBytesMax, bounds.outgoingBytesMax),
     deflate: given.deflate ?? false,
   };
@@ -235,5 +242,6 @@ function limitOf(path: string, name: string, value: number | undefined, fallback
       `Expected ${name} of ${path} to be a positive number, got ${String(value)} (${typeof value}).`,
     );
   }
-  return value;
+  // A timer takes what doesn't fit into 31 bits for no delay at all: three weeks and a half are as good as for ever.
+  return name.endsWith("Ms") ? Math.min(value, int31Max) : value;
 }

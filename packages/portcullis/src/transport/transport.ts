@@ -8,11 +8,10 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:ht
 import type { Duplex } from "node:stream";
 import type { LeaveReason } from "../channel/contract.ts";
 import { type CloseCode, errorTable } from "../errors.ts";
-import type { Connection } from "../socket/connection.ts";
 import { type Admission, Attempt, admit } from "./admission.ts";
 import type { Mount, RefusalResponse, WebSocketMount } from "./mount.ts";
 import { splitPath } from "./path.ts";
-import { WebSocketTransport } from "./websocket.ts";
+import { type TransportEvents, WebSocketTransport } from "./websocket.ts";
 
 interface Route {
   readonly mount: Mount;
@@ -23,12 +22,11 @@ interface Route {
 /** The transports of all mounts of one endpoint. */
 export class Transports {
   readonly #routes: readonly Route[];
+  readonly #events: TransportEvents;
   #closing = false;
 
-  constructor(
-    mounts: readonly Mount[],
-    events: { readonly onOpen: (connection: Connection) => void; readonly onClosed: (connection: Connection) => void },
-  ) {
+  constructor(mounts: readonly Mount[], events: TransportEvents) {
+    this.#events = events;
     this.#routes = mounts.flatMap((mount) =>
       mount.websocket === null
         ? []
@@ -54,8 +52,10 @@ export class Transports {
     response.once("close", () => attempt.end());
     void this.#admit(found, request, attempt).then((admission) => {
       const problem = handshakeProblem(request) ?? "the request was not upgraded";
+      if (admission.ok) reportNoHandshake(found.route.mount);
       const answer = admission.ok ? upgradeRequired(problem) : admission.response;
-      if (response.writableEnded || response.destroyed) return;
+      // A listener added after ours may have answered meanwhile.
+      if (response.headersSent || response.destroyed) return;
       response.writeHead(answer.status, headersOf(answer));
       response.end(answer.body ?? "");
     });
@@ -67,24 +67,34 @@ export class Transports {
     const found = this.#find(request.url);
     if (found === null) return false;
     const attempt = new Attempt();
+    const since = this.#events.moment();
     let gone = false;
     const onGone = (): void => {
       gone = true;
       attempt.end();
     };
+    // A socket that nobody reads doesn't tell that its peer has hung up. Frames sent ahead stay where they are.
+    const onReadable = (): void => {
+      if (socket.readableLength === 0) socket.read(0);
+    };
     // Until there is a connection nobody else listens, and an unheard error would end the process.
     socket.on("error", onGone);
     socket.once("close", onGone);
+    socket.once("end", onGone);
+    socket.on("readable", onReadable);
     void this.#admit(found, request, attempt).then((admission) => {
       socket.off("error", onGone);
       socket.off("close", onGone);
+      socket.off("end", onGone);
+      socket.off("readable", onReadable);
       if (gone) return void socket.destroy();
       // The endpoint may have been closed while this client was being looked at.
+      if (this.#closing) return writeRefusal(socket, { status: errorTable.shutting_down.status });
+      if (!admission.ok) return writeRefusal(socket, admission.response);
       const problem = handshakeProblem(request);
-      if (this.#closing) writeRefusal(socket, { status: errorTable.shutting_down.status });
-      else if (admission.ok && problem !== null) writeRefusal(socket, upgradeRequired(problem));
-      else if (admission.ok) found.route.transport.upgrade(request, socket, head, admission);
-      else writeRefusal(socket, admission.response);
+      if (problem !== null) writeRefusal(socket, upgradeRequired(problem));
+      else if (found.route.transport.upgrade(request, socket, head, { ...admission, since })) return;
+      reportNoHandshake(found.route.mount);
     });
     return true;
   }
@@ -146,7 +156,7 @@ interface Found {
 }
 
 /** What keeps a request from being a WebSocket handshake (RFC 6455, 4.2.1), in a sentence, or `null`. */
-function handshakeProblem({ headers }: IncomingMessage): string | null {
+function handshakeProblem({ headers, httpVersion }: IncomingMessage): string | null {
   const has = (header: string | undefined, token: string): boolean =>
     (header ?? "").split(",").some((part) => part.trim().toLowerCase() === token);
   const got = (header: string | undefined): string => JSON.stringify((header ?? "").slice(0, 200));
@@ -156,6 +166,7 @@ function handshakeProblem({ headers }: IncomingMessage): string | null {
   if (!has(headers.upgrade, "websocket")) {
     return `the 'upgrade' header must contain 'websocket', got ${got(headers.upgrade)}`;
   }
+  if (httpVersion === "1.0" || httpVersion.startsWith("0.")) return "the request must be HTTP/1.1 or newer";
   const version = headers["sec-websocket-version"];
   if (version !== "13") return `the 'sec-websocket-version' header must be 13, got ${got(version)}`;
   return null;
@@ -169,19 +180,32 @@ function upgradeRequired(problem: string): RefusalResponse {
   };
 }
 
+function reportNoHandshake({ path, environment }: Mount): void {
+  const { status } = errorTable.upgrade_required;
+  environment.telemetry.emit("socket.refused", {
+    mount: path,
+    transport: "websocket",
+    code: "upgrade_required",
+    status,
+  });
+}
+
 function headersOf(response: RefusalResponse): Record<string, string> {
-  return {
-    "cache-control": "no-store",
-    "content-length": String(Buffer.byteLength(response.body ?? "")),
-    ...response.headers,
-  };
+  const headers: Record<string, string> = { "cache-control": "no-store" };
+  for (const [name, value] of Object.entries(response.headers ?? {})) headers[name.toLowerCase()] = value;
+  // Where the answer ends is not for the application to say.
+  delete headers["transfer-encoding"];
+  delete headers["connection"];
+  headers["content-length"] = String(Buffer.byteLength(response.body ?? ""));
+  return headers;
 }
 
 function writeRefusal(socket: Duplex, response: RefusalResponse): void {
   const lines = [`HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? "Refused"}`];
   for (const [name, value] of Object.entries({ ...headersOf(response), connection: "close" })) {
-    lines.push(`${name}: ${value.replaceAll(/[\r\n]/g, " ")}`);
+    lines.push(`${name}: ${value}`);
   }
   socket.on("error", () => {});
-  socket.end(`${lines.join("\r\n")}\r\n\r\n${response.body ?? ""}`, () => socket.destroy());
+  socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+  socket.end(response.body ?? "", () => socket.destroy());
 }

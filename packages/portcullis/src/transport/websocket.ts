@@ -6,6 +6,7 @@
  */
 
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocket, WebSocketServer } from "ws";
 import type { LeaveReason } from "../channel/contract.ts";
@@ -15,11 +16,21 @@ import type { FrameData } from "../protocol/message.ts";
 import { Connection, type ConnectionIdentity, type Sink } from "../socket/connection.ts";
 import type { Mount, WebSocketMount } from "./mount.ts";
 
+/** What a transport tells its endpoint. */
+export interface TransportEvents {
+  /** A point in the order of things, taken when a client knocks and given back when it is let in. */
+  moment(): number;
+  onOpen(connection: Connection, since: number): void;
+  onClosed(connection: Connection): void;
+}
+
 /** How long a closing handshake may take before the connection is cut. */
 const closeTimeoutMs = 5_000;
 /** Chunks and fragments one unfinished message may be made of (CVE-2026-48779): far beyond any real client. */
 const fragmentsMax = 4_096;
 const chunksMax = 16_384;
+/** Beyond one full message, what a client sends may inflate to so many times what was read of it (CVE-2026-39804). */
+const inflateRatioMax = 25;
 /** Connections are looked at so many times per idle timeout: a timeout is exact to one part in this many. */
 const sweepsPerTimeout = 40;
 
@@ -29,20 +40,14 @@ export class WebSocketTransport {
   readonly #options: WebSocketMount;
   readonly #server: WebSocketServer;
   readonly #connections = new Set<WebSocketConnection>();
-  readonly #onOpen: (connection: Connection) => void;
-  readonly #onClosed: (connection: Connection) => void;
+  readonly #events: TransportEvents;
   #cancelSweep: (() => void) | null = null;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(
-    mount: Mount,
-    options: WebSocketMount,
-    events: { readonly onOpen: (connection: Connection) => void; readonly onClosed: (connection: Connection) => void },
-  ) {
+  constructor(mount: Mount, options: WebSocketMount, events: TransportEvents) {
     this.#mount = mount;
     this.#options = options;
-    this.#onOpen = events.onOpen;
-    this.#onClosed = events.onClosed;
+    this.#events = events;
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -63,27 +68,32 @@ export class WebSocketTransport {
     return this.#connections.size;
   }
 
-  /** Makes the connection of an admitted request. What is no WebSocket handshake is answered 400 by `ws`. */
+  /** Makes the connection of an admitted request. False for a handshake that `ws` finds wanting, and answers 400. */
   upgrade(
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-    admitted: { readonly identity: ConnectionIdentity; readonly subprotocol: string | null },
-  ): void {
+    admitted: { readonly identity: ConnectionIdentity; readonly subprotocol: string | null; readonly since: number },
+  ): boolean {
     // phoenix.js offers its token in an alphabet that RFC 6455 doesn't allow in a subprotocol, and the token must not be
     // echoed: `ws` gets to see the selected name only.
     if (admitted.subprotocol === null) delete request.headers["sec-websocket-protocol"];
     else request.headers["sec-websocket-protocol"] = admitted.subprotocol;
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, socket, admitted.identity));
+    let opened = false;
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      opened = true;
+      this.#open(webSocket, socket, admitted.identity, admitted.since);
+    });
+    return opened;
   }
 
-  #open(webSocket: WebSocket, socket: Duplex, identity: ConnectionIdentity): void {
+  #open(webSocket: WebSocket, socket: Duplex, identity: ConnectionIdentity, since: number): void {
     const { environment, path } = this.#mount;
     const connection = new WebSocketConnection(webSocket, socket, this, identity);
     this.#connections.add(connection);
     this.#cancelSweep ??= this.#scheduleSweep();
     environment.telemetry.emit("socket.connected", { mount: path, transport: identity.transport });
-    this.#onOpen(connection.connection);
+    this.#events.onOpen(connection.connection, since);
   }
 
   get mount(): Mount {
@@ -96,7 +106,7 @@ export class WebSocketTransport {
 
   closed(connection: WebSocketConnection, closeCode: number): void {
     if (!this.#connections.delete(connection)) return;
-    this.#onClosed(connection.connection);
+    this.#events.onClosed(connection.connection);
     const { environment, path } = this.#mount;
     environment.telemetry.emit("socket.closed", { mount: path, transport: "websocket", closeCode });
     if (this.#connections.size > 0) return;
@@ -135,7 +145,7 @@ const owner: unique symbol = Symbol("portcullis connection");
 type Owned = WebSocket & { [owner]?: WebSocketConnection };
 
 function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
-  (this as Owned)[owner]?.received(isBinary ? data : data.toString("utf8"));
+  (this as Owned)[owner]?.received(data, isBinary);
 }
 function onControlFrame(this: WebSocket): void {
   (this as Owned)[owner]?.touch();
@@ -153,6 +163,7 @@ class WebSocketConnection implements Sink {
   readonly #transport: WebSocketTransport;
   readonly #deflating: boolean;
   #seenAt: number;
+  #inflatedBytes = 0;
 
   constructor(webSocket: WebSocket, socket: Duplex, transport: WebSocketTransport, identity: ConnectionIdentity) {
     this.#webSocket = webSocket;
@@ -169,9 +180,27 @@ class WebSocketConnection implements Sink {
     webSocket.on("error", onError);
   }
 
-  received(data: FrameData): void {
+  received(data: Buffer, isBinary: boolean): void {
     this.touch();
-    this.connection.receive(data);
+    if (this.#deflating && this.#inflatesTooFar(data.length)) return;
+    try {
+      this.connection.receive(isBinary ? data : data.toString("utf8"));
+    } catch (error) {
+      // Nothing is expected here. Were it to go on, it would end the process, and with it everybody's connection.
+      const { environment, path } = this.#transport.mount;
+      environment.telemetry.error(`receive ${path}`, `a frame on ${path} could not be handled`, error);
+      this.connection.end("frame_invalid", { kind: "error", error });
+    }
+  }
+
+  /** Each message is bounded by `ws`; this bounds what one packet of many small ones can become. */
+  #inflatesTooFar(bytes: number): boolean {
+    this.#inflatedBytes += bytes;
+    const { bytesRead = 0 } = this.#socket as Partial<Socket>;
+    const { frameBytesMax } = this.#transport.options;
+    if (this.#inflatedBytes <= frameBytesMax + inflateRatioMax * bytesRead) return false;
+    this.connection.end("frame_too_large", { kind: "closed" });
+    return true;
   }
 
   touch(): void {
