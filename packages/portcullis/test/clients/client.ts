@@ -1,4 +1,7 @@
 /** The official client in its released versions, each speaking both versions of the protocol. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
 import { type Channel, Socket as Phoenix18, type Push, type RawMessage, type SocketOptions } from "phoenix";
 import { Socket as Phoenix17 } from "phoenix-1.7";
 import { WebSocket } from "ws";
@@ -11,19 +14,25 @@ export interface World {
   readonly vsn: "1.0.0" | "2.0.0";
 }
 
+const { resolve } = createRequire(import.meta.url);
+
+/** The version that is installed, so that no row can claim another. */
+function versionOf(name: string): string {
+  const manifest = join(resolve(name), "..", "..", "..", "package.json");
+  return (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
+}
+
 /** All rows. The client speaks 2.0.0 by itself and 1.0.0 with an encoder of one's own, as old applications do. */
 export const worlds: readonly World[] = [
-  { name: "phoenix 1.8.16", Socket: Phoenix18, vsn: "2.0.0" },
-  { name: "phoenix 1.8.16", Socket: Phoenix18, vsn: "1.0.0" },
-  { name: "phoenix 1.7.23", Socket: Phoenix17, vsn: "2.0.0" },
-  { name: "phoenix 1.7.23", Socket: Phoenix17, vsn: "1.0.0" },
-];
-
-const inVersion1 = {
-  vsn: "1.0.0",
-  encode: (message: RawMessage, send: (data: string) => void): void => send(JSON.stringify(message)),
-  decode: (data: string, take: (message: RawMessage) => void): void => take(JSON.parse(data) as RawMessage),
-};
+  { name: "phoenix", Socket: Phoenix18 },
+  { name: "phoenix-1.7", Socket: Phoenix17 },
+].flatMap(({ name, Socket }) => {
+  const client = { name: `phoenix ${versionOf(name)}`, Socket };
+  return [
+    { ...client, vsn: "2.0.0" as const },
+    { ...client, vsn: "1.0.0" as const },
+  ];
+});
 
 /** Rows where a message says which join it belongs to, and bytes have a form. */
 export const worldsInVersion2: readonly World[] = worlds.filter(({ vsn }) => vsn === "2.0.0");
