@@ -37,6 +37,12 @@ export const worlds: readonly World[] = [
 /** Rows where a message says which join it belongs to, and bytes have a form. */
 export const worldsInVersion2: readonly World[] = worlds.filter(({ vsn }) => vsn === "2.0.0");
 
+const inVersion1 = {
+  vsn: "1.0.0",
+  encode: (message: RawMessage, send: (data: string) => void): void => send(JSON.stringify(message)),
+  decode: (data: string, take: (message: RawMessage) => void): void => take(JSON.parse(data) as RawMessage),
+};
+
 /** A client and what it went through. */
 export interface Client {
   readonly socket: Phoenix18;
