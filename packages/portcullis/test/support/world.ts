@@ -131,6 +131,13 @@ export class Client {
   }
 }
 
+/** What the replies among `frames` hold. */
+export function responses(frames: readonly Frame[]): readonly unknown[] {
+  return frames
+    .filter(([, , , event]) => event === "phx_reply")
+    .map(([, , , , payload]) => (payload as { readonly response: unknown }).response);
+}
+
 /** A promise and the functions that end it. */
 export function deferred<Value = void>(): {
   readonly promise: Promise<Value>;
