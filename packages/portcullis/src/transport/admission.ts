@@ -245,9 +245,13 @@ type Chosen =
 function chooseSubprotocol(mount: Mount, request: IncomingMessage): Chosen {
   const readsToken = readsSubprotocolToken(mount);
   const spoken = readsToken ? [phoenixSubprotocol, ...mount.subprotocols] : mount.subprotocols;
-  if (spoken.length === 0) return { ok: true, selected: null, token: null };
   const header = request.headers["sec-websocket-protocol"];
+  if (header === undefined) return { ok: true, selected: null, token: null };
   const offered: OfferedSubprotocols = readSubprotocols(header, bounds.credentialBytesMax);
+  if (spoken.length === 0) {
+    if (offered.token !== null) warnUnreadToken(mount);
+    return { ok: true, selected: null, token: null };
+  }
   if (readsToken && offered.token === undefined) {
     return {
       ok: false,
@@ -259,7 +263,7 @@ function chooseSubprotocol(mount: Mount, request: IncomingMessage): Chosen {
     };
   }
   const token = readsToken ? (offered.token ?? null) : null;
-  const anything = offered.names.length > 0 || (header !== undefined && header.trim() !== "" && token === null);
+  const anything = offered.names.length > 0 || (header.trim() !== "" && token === null);
   if (!anything) return { ok: true, selected: null, token };
   const selected = spoken.find((name) => offered.names.includes(name));
   if (selected === undefined) {
@@ -273,6 +277,16 @@ function chooseSubprotocol(mount: Mount, request: IncomingMessage): Chosen {
     };
   }
   return { ok: true, selected, token };
+}
+
+/** A browser that is not answered with one of its subprotocols gives up, and can't tell why. */
+function warnUnreadToken(mount: Mount): void {
+  mount.environment.telemetry.warn(
+    `unread token ${mount.path}`,
+    () =>
+      `portcullis: a client of ${mount.path} offered a token among its subprotocols (authToken of phoenix.js), and this socket reads ` +
+      'none there, so browsers will not connect. Add authenticate to the socket, or connectInfo: ["authToken"], or leave the token out.',
+  );
 }
 
 function credentialsOf(mount: Mount, { params, offered }: Checks, request: IncomingMessage): readonly string[] {
@@ -301,10 +315,10 @@ function statusOf(code: RefusalCode): number {
   return errorTable[code].status;
 }
 
-function refuse(mount: Mount, code: RefusalCode, why: (() => string) | null): Refused {
+function refuse(mount: Mount, code: RefusalCode, why: (() => string) | null, kind = ""): Refused {
   if (why !== null) {
     mount.environment.telemetry.warn(
-      `${code} ${mount.path}`,
+      `${code} ${mount.path} ${kind}`,
       () => `portcullis: refused a connection to ${mount.path} (${code}): ${why()}`,
     );
   }
@@ -330,7 +344,7 @@ function refuseReason(
   rejection: { readonly reason: string | Uint8Array; readonly details: object | null },
 ): Refused {
   const reason = typeof rejection.reason === "string" ? rejection.reason : "refused";
-  const refused = refuse(mount, code, () => `the reason given was ${quote(reason)}.`);
+  const refused = refuse(mount, code, () => `the reason given was ${quote(reason)}.`, reason);
   if (mount.refusal === null) return refused;
   const response = mount.refusal({ reason, details: rejection.details });
   return { ...refused, response: checkedResponse({ ...response, status: response.status ?? refused.response.status }) };

@@ -164,6 +164,7 @@ class WebSocketConnection implements Sink {
   readonly #deflating: boolean;
   #seenAt: number;
   #inflatedBytes = 0;
+  #handledCount = 0;
 
   constructor(webSocket: WebSocket, socket: Duplex, transport: WebSocketTransport, identity: ConnectionIdentity) {
     this.#webSocket = webSocket;
@@ -213,8 +214,11 @@ class WebSocketConnection implements Sink {
   }
 
   endIfIdle(now: number): void {
+    const { paused, handledCount } = this.connection;
+    if (paused && handledCount !== this.#handledCount) this.#seenAt = now;
+    this.#handledCount = handledCount;
     if (now - this.#seenAt < this.#transport.options.idleTimeoutMs) return;
-    if (!this.connection.paused) return this.connection.end("idle", { kind: "closed" });
+    if (!paused) return this.connection.end("idle", { kind: "closed" });
     const { environment, path } = this.#transport.mount;
     environment.telemetry.warn(
       `stalled ${path}`,
