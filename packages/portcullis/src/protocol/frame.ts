@@ -59,3 +59,12 @@ export function isDeeperThan(value: unknown, depthMax: number): boolean {
   }
   return false;
 }
+
+const encoder = new TextEncoder();
+
+/** Whether `text` is longer than `bytesMax` bytes of UTF-8. Measures only where the length in UTF-16 leaves a doubt. */
+export function isLongerThan(text: string, bytesMax: number): boolean {
+  // Between one and three bytes a UTF-16 unit.
+  if (text.length > bytesMax) return true;
+  return text.length * 3 > bytesMax && encoder.encode(text).length > bytesMax;
+}

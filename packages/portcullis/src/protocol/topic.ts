@@ -7,6 +7,8 @@
  * @module
  */
 
+import { isLongerThan } from "./frame.ts";
+
 /** The params a pattern yields: `"room:{room}:doc:{doc}"` gives `{ room: string; doc: string }`, `*` gives `rest`. */
 export type TopicParams<Pattern extends string> = string extends Pattern
   ? Readonly<Record<string, string>>
@@ -108,9 +110,7 @@ function match(
 
 /** Whether a topic is one this server cares to know: bounded in bytes and free of control characters. */
 export function isUsableTopic(topic: string, topicBytesMax: number): boolean {
-  // Between one and three bytes a UTF-16 unit: only the doubtful range is measured.
-  if (topic.length > topicBytesMax) return false;
-  if (topic.length * 3 > topicBytesMax && new TextEncoder().encode(topic).length > topicBytesMax) return false;
+  if (isLongerThan(topic, topicBytesMax)) return false;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused here.
   return !/[\u0000-\u001f\u007f]/.test(topic);
 }

@@ -11,7 +11,7 @@ import type { SharedFrame } from "../channel/fastlane.ts";
 import { type ChannelHost, ChannelProcess, type JoinAnswer } from "../channel/process.ts";
 import { type CloseCode, type ErrorCode, isPortcullisError, PortcullisError } from "../errors.ts";
 import { connectionTopic, heartbeatEvent, joinEvent, leaveEvent, reasons } from "../protocol/events.ts";
-import { FrameError, isDeeperThan } from "../protocol/frame.ts";
+import { FrameError, isDeeperThan, isLongerThan } from "../protocol/frame.ts";
 import type { FrameData, Message } from "../protocol/message.ts";
 import type { Serializer } from "../protocol/serializer.ts";
 import { isUsableTopic } from "../protocol/topic.ts";
@@ -79,6 +79,7 @@ export class Connection implements ChannelHost {
   #deferred = false;
   #pendingFrames = 0;
   #pendingBytes = 0;
+  #handledCount = 0;
   #paused = false;
   #closed = false;
   #waitingFor: { readonly process: ChannelProcess; readonly resume: () => void } | null = null;
@@ -114,6 +115,11 @@ export class Connection implements ChannelHost {
     return this.#paused;
   }
 
+  /** How many frames that had to wait have had their turn: while reading is stopped, the sign of life. */
+  get handledCount(): number {
+    return this.#handledCount;
+  }
+
   // --- frames in ----------------------------------------------------------------------------------------------------
 
   /** One frame of the client. Never throws. */
@@ -145,8 +151,8 @@ export class Connection implements ChannelHost {
     const { depthMax, eventBytesMax } = this.#context.limits;
     if (isDeeperThan([joinRef, ref, topic, event], depthMax))
       throw new FrameError("A field of a message nests too deeply.");
-    if (isLongerThan(event, eventBytesMax)) throw new FrameError("The event of a message is too long.");
-    if (isLongerThan(ref, eventBytesMax) || isLongerThan(joinRef, eventBytesMax))
+    if (isLarge(event, eventBytesMax)) throw new FrameError("The event of a message is too long.");
+    if (isLarge(ref, eventBytesMax) || isLarge(joinRef, eventBytesMax))
       throw new FrameError("A ref of a message is too long.");
   }
 
@@ -324,6 +330,7 @@ export class Connection implements ChannelHost {
   }
 
   handled(bytes: number): void {
+    this.#handledCount += 1;
     this.#pendingFrames -= 1;
     this.#pendingBytes -= bytes;
     const { pendingFramesMax, pendingBytesMax } = this.#context.limits;
@@ -449,8 +456,8 @@ export class Connection implements ChannelHost {
   }
 }
 
-/** Whether a JSON value takes more than `lengthMax` characters. */
-function isLongerThan(value: unknown, lengthMax: number): boolean {
-  if (typeof value === "string") return value.length > lengthMax;
-  return typeof value === "object" && value !== null && JSON.stringify(value).length > lengthMax;
+/** Whether a JSON value takes more than `bytesMax` bytes. */
+function isLarge(value: unknown, bytesMax: number): boolean {
+  if (typeof value === "string") return isLongerThan(value, bytesMax);
+  return typeof value === "object" && value !== null && isLongerThan(JSON.stringify(value), bytesMax);
 }
