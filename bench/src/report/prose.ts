@@ -41,13 +41,13 @@ function describe(workload: Results["workloads"][number]["workload"]): string {
 export function notes(results: Results): string {
   return [
     "- **The ratios are the result.** The figures beside them drift by a third or more between hours on a shared virtual machine; servers measured a few seconds apart drift together.",
-    "- CPU is user and system time of the whole server process, asked of the process itself (`process.cpuUsage`) before and after the window. On loopback a sender also pays for most of the receiver's TCP work, so a network card would make all servers look better, and more alike.",
+    "- CPU is user and system time of the whole server process, asked of the process itself (`process.cpuUsage`) before and after the window. On loopback a sender also pays for most of the receiver's TCP work, so figures over a network differ.",
     "- `per second` is the rate one generator got out of a closed loop, limited by whichever of the two cores was full (last columns). It is no measure of what a server can do at most; `per CPU second` is the better guess.",
-    "- The latencies of the closed loops are mostly queueing: a thousand things are asked for at once, so p50 is about half of the time all of them take.",
-    "- The naive server stringifies for every recipient because that is what most hand-written servers do. The column `ws`, stringified once shows how much of the difference is that alone. It has no back-pressure, no heartbeat, no limits and no reconnect story.",
+    "- The latencies of the closed loops are mostly queueing: a thousand things are asked for at once. They compare servers under that load and say nothing of a single request.",
+    "- The naive server stringifies for every recipient because that is what most hand-written servers do. `ws`, stringified once, shows how much of the difference is that alone. It has no back-pressure, no heartbeat, no limits and no reconnect story.",
     "- All servers check the same signed token with the same function. Portcullis also checks the origin and subscribes each connection to its user's id, by which it can be disconnected; the other two do neither. Socket.IO gets the token in its own connect packet, one message later, as its clients send it.",
     "- The generator reads frames by their length alone; on one connection in 16 (echo) or 25 (broadcast) it parses and compares every message, its order included. Loss, repetition and wrong content are counted and would be listed at the top.",
-    `- Memory is what the process holds resident; the kernel's buffers, about 5 KB more per connection, are in none of the figures.${results.workloads.some(({ repeats }) => repeats < 5) ? " Fewer than five repeats were made of some workloads: a spread of so few says little." : ""}`,
+    `- Memory is what the process holds resident; the kernel's share of a connection is in none of the figures.${results.workloads.some(({ repeats }) => repeats < 5) ? " Fewer than five repeats were made of some workloads: a spread of so few says little." : ""}`,
   ].join("\n");
 }
 

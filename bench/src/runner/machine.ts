@@ -17,7 +17,7 @@ export function describeMachine(): Machine {
     cores: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     system: distribution() ?? process.platform,
-    kernel: release(),
+    kernel: release().split("-", 1).join(""),
     node: process.version,
   };
 }
