@@ -216,6 +216,11 @@ export class Connection implements ChannelHost {
         () =>
           `portcullis: a connection to ${mount} asked for more than ${limits.channelsMax} channels and was refused the join. Raise channelsMax on the mount, or join fewer.`,
       );
+      this.#context.telemetry.emit("channel.refused", {
+        mount,
+        pattern: found.runtime.pattern,
+        code: "channels_max" satisfies ErrorCode,
+      });
       return this.#reply(message, message.joinRef, "error", { reason: reasons.tooManyChannels });
     }
     const process = new ChannelProcess(this, found.runtime, topic, found.params, message);
@@ -244,7 +249,7 @@ export class Connection implements ChannelHost {
     const { mount, telemetry, limits } = this.#context;
     const { pattern } = process.runtime;
     if (answer.status === "error" && answer.code === "join_crashed") {
-      telemetry.emit("channel.crashed", { mount, pattern, error: answer.error });
+      telemetry.emit("channel.crashed", { mount, pattern, code: answer.code, error: answer.error });
       telemetry.error(
         `join crashed ${mount} ${pattern}`,
         `joining the channel "${pattern}" on ${mount} crashed`,
@@ -394,7 +399,8 @@ export class Connection implements ChannelHost {
   crashed(process: ChannelProcess, error: unknown): void {
     const { telemetry, mount } = this.#context;
     const { pattern } = process.runtime;
-    telemetry.emit("channel.crashed", { mount, pattern, error });
+    const code: ErrorCode | "definition_invalid" = isPortcullisError(error) ? error.code : "handler_failed";
+    telemetry.emit("channel.crashed", { mount, pattern, code, error });
     if (isPortcullisError(error))
       telemetry.warn(`${error.code} ${mount} ${pattern}`, () => `portcullis: ${error.message}`);
     else telemetry.error(`crashed ${mount} ${pattern}`, `the channel "${pattern}" on ${mount} crashed`, error);

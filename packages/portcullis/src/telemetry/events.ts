@@ -19,7 +19,13 @@ export interface TelemetryEvents {
   "channel.joined": { readonly mount: string; readonly pattern: string };
   "channel.refused": { readonly mount: string; readonly pattern: string | null; readonly code: string };
   "channel.left": { readonly mount: string; readonly pattern: string; readonly reason: string };
-  "channel.crashed": { readonly mount: string; readonly pattern: string; readonly error: unknown };
+  /** `code` is one of the error table's; `error` what was thrown, not to be used as a label. */
+  "channel.crashed": {
+    readonly mount: string;
+    readonly pattern: string;
+    readonly code: string;
+    readonly error: unknown;
+  };
   "message.dropped": { readonly mount: string; readonly pattern: string | null; readonly code: string };
   "limit.warned": { readonly mount: string; readonly limit: string; readonly value: number; readonly max: number };
   "limit.reached": { readonly mount: string; readonly limit: string; readonly max: number };

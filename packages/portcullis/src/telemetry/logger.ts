@@ -32,21 +32,23 @@ const windowMs = 1_000;
 
 type Level = "warn" | "error";
 
-interface Pending {
+/** A kind that was written within the last second. */
+interface Recent {
   readonly level: Level;
+  /** How many have come since. */
   count: number;
   message: () => string;
+  cancel: Cancel;
 }
 
 /**
- * Writes at most one line per kind and second of what can be provoked from outside: the first at once, the others of that
- * second as one line with their count when it is over.
+ * Writes at most one line per kind and second of what can be provoked from outside: the first at once, those of the second
+ * after it as one line with their count when it is over, and so on until a second passes without any.
  */
 export class LimitedLog {
   readonly #logger: Logger;
   readonly #clock: Clock;
-  readonly #pending = new Map<string, Pending>();
-  #cancel: Cancel | null = null;
+  readonly #recent = new Map<string, Recent>();
 
   constructor(logger: Logger, clock: Clock) {
     this.#logger = logger;
@@ -55,27 +57,43 @@ export class LimitedLog {
 
   /** `message` is only built for lines that are written; `details` go with the first of a second. */
   write(level: Level, kind: string, message: () => string, details?: object): void {
-    const key = this.#pending.has(kind) || this.#pending.size < kindsMax ? kind : otherKinds;
-    const known = this.#pending.get(key);
+    const key = this.#recent.has(kind) || this.#recent.size < kindsMax ? kind : otherKinds;
+    const known = this.#recent.get(key);
     if (known !== undefined) {
       known.count += 1;
       known.message = message;
       return;
     }
-    this.#pending.set(key, { level, count: 0, message });
+    this.#recent.set(key, { level, count: 0, message, cancel: this.#afterWindow(key) });
     if (details === undefined) this.#logger[level](message());
     else this.#logger[level](message(), details);
-    this.#cancel ??= this.#clock.after(windowMs, () => this.flush());
   }
 
   /** Writes what is counted and not yet written. */
   flush(): void {
-    this.#cancel?.();
-    this.#cancel = null;
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const { level, count, message } of pending) {
-      if (count > 0) this.#logger[level](`${message()} (${count} more like it within a second)`);
+    const recent = [...this.#recent.values()];
+    this.#recent.clear();
+    for (const each of recent) {
+      each.cancel();
+      this.#writeCount(each);
     }
+  }
+
+  #afterWindow(key: string): Cancel {
+    return this.#clock.after(windowMs, () => {
+      const recent = this.#recent.get(key);
+      if (recent === undefined) return;
+      if (recent.count === 0) {
+        this.#recent.delete(key);
+        return;
+      }
+      recent.cancel = this.#afterWindow(key);
+      this.#writeCount(recent);
+      recent.count = 0;
+    });
+  }
+
+  #writeCount({ level, count, message }: Recent): void {
+    if (count > 0) this.#logger[level](`${message()} (${count} more like it within a second)`);
   }
 }

@@ -25,7 +25,7 @@ export class Telemetry {
       this.#listener(name, metadata);
     } catch (error) {
       // An observer that fails must not take down what it observes.
-      this.logger.error("portcullis: the telemetry listener threw", { event: name, error });
+      this.error(`telemetry ${name}`, `the telemetry listener threw for "${name}"`, error);
     }
   }
 

@@ -40,7 +40,9 @@ describe("a crash", () => {
     expect(world.logger.lines).toEqual([
       { level: "error", message: 'portcullis: the channel "room:{id}" on /socket crashed', details: { error: boom } },
     ]);
-    expect(world.reported("channel.crashed")).toEqual([{ mount: "/socket", pattern: "room:{id}", error: boom }]);
+    expect(world.reported("channel.crashed")).toEqual([
+      { mount: "/socket", pattern: "room:{id}", code: "handler_failed", error: boom },
+    ]);
     expect(world.reported("channel.left")).toEqual([{ mount: "/socket", pattern: "room:{id}", reason: "error" }]);
   });
 
@@ -108,7 +110,7 @@ describe("an event nobody declared", () => {
     expect(shared.logger.at("warn")[0]).toMatch(/"room".*declare the event/);
     expect(JSON.stringify(shared.logger.lines)).not.toContain("hunter2");
     expect(shared.logger.at("error")).toEqual([]);
-    expect(shared.reported("channel.crashed")).toMatchObject(Array(5).fill({ error: { code: "event_undeclared" } }));
+    expect(shared.reported("channel.crashed")).toMatchObject(Array(5).fill({ code: "event_undeclared" }));
   });
 
   test("crashes a channel without any handlers too", () => {

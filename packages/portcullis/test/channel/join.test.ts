@@ -158,7 +158,9 @@ describe("crashed", () => {
     expect(client.take()).toEqual([reply("error", { reason: "join crashed" })]);
     expect(client.connection.channelCount).toBe(0);
     expect(world.logger.lines).toMatchObject([{ level: "error", details: { error: cause } }]);
-    expect(world.reported("channel.crashed")).toEqual([{ mount: "/socket", pattern: "room:{id}", error: cause }]);
+    expect(world.reported("channel.crashed")).toEqual([
+      { mount: "/socket", pattern: "room:{id}", code: "join_crashed", error: cause },
+    ]);
     expect(client.sink.closes).toEqual([]);
   });
 
