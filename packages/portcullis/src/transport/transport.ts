@@ -52,10 +52,13 @@ export class Transports {
     response.once("close", () => attempt.end());
     void this.#admit(found, request, attempt).then((admission) => {
       const problem = handshakeProblem(request) ?? "the request was not upgraded";
-      if (admission.ok) reportNoHandshake(found.route.mount);
-      const answer = admission.ok ? upgradeRequired(problem) : admission.response;
+      if (admission.ok && !this.#closing) reportNoHandshake(found.route.mount);
+      const closing: RefusalResponse = { status: errorTable.shutting_down.status };
+      const answer = this.#closing ? closing : admission.ok ? upgradeRequired(problem) : admission.response;
       // A listener added after ours may have answered meanwhile.
       if (response.headersSent || response.destroyed) return;
+      // A connection kept for a next request would keep the server from closing.
+      if (this.#closing) response.shouldKeepAlive = false;
       response.writeHead(answer.status, headersOf(answer));
       response.end(answer.body ?? "");
     });
