@@ -53,8 +53,8 @@ type UnionToIntersection<Union> = [Union] extends [never]
 
 /** The request, as far as connect-info is concerned. */
 export interface RequestFacts {
-  readonly peer: PeerInfo;
-  readonly uri: UriInfo;
+  readonly peer: () => PeerInfo;
+  readonly uri: () => UriInfo;
   readonly authToken: string | null;
   /** Name, value, name, value, as node:http's `rawHeaders`. */
   readonly rawHeaders: readonly string[];
@@ -73,9 +73,9 @@ export function collectInfo(items: readonly ConnectInfoItem[], facts: RequestFac
 function lookUp(name: keyof ConnectInfo, facts: RequestFacts): unknown {
   switch (name) {
     case "peer":
-      return facts.peer;
+      return facts.peer();
     case "uri":
-      return facts.uri;
+      return facts.uri();
     case "authToken":
       return facts.authToken;
     case "userAgent":

@@ -100,20 +100,20 @@ async function decide(mount: Mount, knock: Knock): Promise<Admission> {
   if (request.method !== "GET") return refuse(mount, "method_refused", null);
   if (request.rawHeaders.length / 2 > bounds.headersMax)
     return refuse(mount, "headers_too_many", () => `it had more than ${bounds.headersMax} headers.`);
-  const uri = reader.uri(request);
-  if (uri.query.length > bounds.queryBytesMax)
+  const query = queryOf(request);
+  if (query.length > bounds.queryBytesMax)
     return refuse(mount, "query_too_long", () => `its query string was longer than ${bounds.queryBytesMax} bytes.`);
 
   const origin = originOf(request);
-  if (!knock.origins.allows(origin, uri)) return refuseOrigin(mount, knock.origins, origin);
+  if (!knock.origins.allows(origin, () => reader.uri(request))) return refuseOrigin(mount, knock.origins, origin);
 
   const subprotocols = chooseSubprotocol(mount, request);
   if (!subprotocols.ok) return subprotocols.refused;
 
-  const query = parseQuery(uri.query, { paramsMax: bounds.queryParamsMax, depthMax: bounds.queryDepthMax });
-  if (query === null)
+  const parsed = parseQuery(query, { paramsMax: bounds.queryParamsMax, depthMax: bounds.queryDepthMax });
+  if (parsed === null)
     return refuse(mount, "params_invalid", () => "its query string held too many params, or nested too deeply.");
-  const params: Params = Object.assign(query, knock.pathVariables);
+  const params: Params = Object.assign(parsed, knock.pathVariables);
   const serializer = serializerFor(params["vsn"], mount.serializers);
   if (serializer === null) {
     return refuse(
@@ -123,13 +123,12 @@ async function decide(mount: Mount, knock: Knock): Promise<Admission> {
         `it asked for the protocol version ${quote(params["vsn"])}; spoken here: ${mount.serializers.join(", ")} (1.0.x is v1, 2.0.x is v2).`,
     );
   }
-  return connect(mount, knock, { serializer, params, uri, offered: subprotocols });
+  return connect(mount, knock, { serializer, params, offered: subprotocols });
 }
 
 interface Checks {
   readonly serializer: Serializer;
   readonly params: Params;
-  readonly uri: ReturnType<Mount["environment"]["reader"]["uri"]>;
   readonly offered: { readonly selected: string | null; readonly token: string | null };
 }
 
@@ -179,10 +178,10 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
     checked = result.value;
   }
 
-  const peer = reader.peer(knock.request);
+  // Looked up only where the socket asks for them: most don't, and asking the kernel for a peer's address is not free.
   const info = collectInfo(socket.connectInfo, {
-    peer,
-    uri: checks.uri,
+    peer: () => reader.peer(knock.request),
+    uri: () => reader.uri(knock.request),
     authToken,
     rawHeaders: knock.request.rawHeaders,
   });
@@ -218,6 +217,11 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
 
 function isOutcome(value: object): boolean {
   return Object.getOwnPropertySymbols(value).includes(Symbol.for("portcullis.outcome"));
+}
+
+function queryOf({ url = "" }: IncomingMessage): string {
+  const mark = url.indexOf("?");
+  return mark === -1 ? "" : url.slice(mark + 1);
 }
 
 /** Two Origin headers are joined by node:http with a comma, and fit no policy. */

@@ -31,7 +31,7 @@ export interface RequestAddress {
 
 /** Decides on one request. `origin` is the raw header, `undefined` when there is none. */
 export interface OriginPolicy {
-  allows(origin: string | undefined, request: RequestAddress): boolean;
+  allows(origin: string | undefined, request: () => RequestAddress): boolean;
   /** For the log: what is allowed, in words. */
   readonly allowed: string;
 }
@@ -75,7 +75,7 @@ export function originPolicy(
 }
 
 interface Check {
-  readonly allows: (origin: ParsedOrigin, request: RequestAddress) => boolean;
+  readonly allows: (origin: ParsedOrigin, request: () => RequestAddress) => boolean;
   readonly allowed: string;
 }
 
@@ -87,8 +87,10 @@ function toCheck(
     return { allows: (origin) => origins(origin) === true, allowed: "what the mount's own function says" };
   if (origins === "conn") {
     return {
-      allows: ({ scheme, host, port }, request) =>
-        scheme === request.scheme && host === request.host.toLowerCase() && port === request.port,
+      allows({ scheme, host, port }, request) {
+        const own = request();
+        return scheme === own.scheme && host === own.host.toLowerCase() && port === own.port;
+      },
       allowed: "the origin the request itself came to",
     };
   }
