@@ -12,6 +12,7 @@ import type { EndpointHandle } from "./channel/contract.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { definitionError } from "./errors.ts";
 import { isReservedEvent } from "./protocol/events.ts";
+import { assertPayload } from "./protocol/frame.ts";
 import { Groups } from "./pubsub/groups.ts";
 import { PubSub } from "./pubsub/pubsub.ts";
 import type { Connection } from "./socket/connection.ts";
@@ -25,26 +26,43 @@ import { Transports } from "./transport/transport.ts";
 
 /** Options of {@link defineEndpoint}. */
 export interface EndpointOptions<Sockets extends Readonly<Record<string, MountOptions>>> {
-  /** Where the world reaches this endpoint. `host` is what `origins: true` compares with; in production it is needed. */
+  /**
+   * Where the world reaches this endpoint. `host` is what `origins: true` compares with: a bare host, no scheme and no port.
+   * Left out, only pages on loopback hosts may connect; with `NODE_ENV=production` leaving it out throws.
+   */
   readonly url?: { readonly host: string };
-  /** The secret everything is signed with, 64 random characters or more; or several: the first signs, all verify. */
+  /**
+   * The secret everything is signed with: at least 20 bytes, better 64 random characters; or several: the first signs, all
+   * verify.
+   */
   readonly secretKeyBase: string | readonly string[];
-  /** Path -> what is mounted there. Paths may hold `:variables`, which join the connection's params. */
+  /**
+   * Path -> what is mounted there. Clients connect to the path with `/websocket` behind it; those of Phoenix add that by
+   * themselves. Paths may hold `:variables`, which join the connection's params and win over the query's.
+   */
   readonly sockets: Sockets;
-  /** Default: warnings and errors to the console. */
+  /** Where lines for an operator go. Default: warnings and errors to the console. */
   readonly logger?: Logger;
   /** Called for everything in `TelemetryEvents`. */
   readonly telemetry?: TelemetryListener;
-  /** Default: the machine's clock. */
+  /** What time it is, and waiting: for tests. Default: the machine's clock. */
   readonly clock?: Clock;
-  /** Addresses or networks whose `X-Forwarded-*` are believed. Default none. */
+  /** Addresses or networks (`"10.0.0.0/8"`) whose `X-Forwarded-*` are believed. Default none. */
   readonly trustedProxies?: readonly string[];
+}
+
+/** A sentence for a type error. An object, because `true & "a string"` is `never`, which shows no sentence. */
+interface Wrong<Sentence extends string> {
+  readonly "~wrong": Sentence;
 }
 
 /** Turns an option no mount has into a sentence that says so. */
 type CheckedMounts<Sockets> = {
   readonly [Path in keyof Sockets]: {
-    readonly [Key in Exclude<keyof Sockets[Path], keyof MountOptions>]: `"${Key & string}" is not an option of a mount`;
+    readonly [Key in Exclude<
+      keyof Sockets[Path],
+      keyof MountOptions
+    >]: Wrong<`"${Key & string}" is not an option of a mount`>;
   };
 };
 
@@ -60,10 +78,13 @@ export interface ListenOptions {
 
 /** A listening endpoint. */
 export interface Listening {
+  /** The port it really has: for `0`, the one that was free. */
   readonly port: number;
+  /** The host that was asked for, `"localhost"` where none was. */
   readonly host: string;
+  /** `http://host:port`, or `https://…` with `tls`. */
   readonly url: string;
-  /** Stops listening. Connections stay; {@link Endpoint.close} ends them. */
+  /** Stops listening, and doesn't wait for anybody. Connections stay; {@link Endpoint.close} ends them. */
   close(): Promise<void>;
 }
 
@@ -80,28 +101,67 @@ export interface Endpoint<Sockets = unknown> extends EndpointHandle {
   readonly "~sockets"?: Sockets;
   /** Signs and verifies with the endpoint's secret, as Phoenix.Token does with the same one. */
   readonly tokens: Tokens;
-  /** Tells every subscriber of `topic` in the cluster. */
+  /**
+   * Tells every subscriber of `topic`; so far the cluster is this process. Nobody need be subscribed.
+   *
+   * @example
+   * ```ts
+   * endpoint.broadcast("room:lobby", "said", { text: "Lunch is ready." });
+   * ```
+   *
+   * @throws TypeError for an event `phx_*`, and for a payload that is no object or that JSON can't hold. The event
+   * `disconnect` is {@link Endpoint.disconnect}, with the topic as socket id, as Phoenix code writes it.
+   */
   broadcast(topic: string, event: string, payload: object): void;
-  /** Tells the subscribers of this process only. */
+  /** Tells the subscribers of this process only. Throws as {@link Endpoint.broadcast} does, for `disconnect` too. */
   localBroadcast(topic: string, event: string, payload: object): void;
-  /** Ends every connection whose socket `id` is this, with close code 1001. */
+  /**
+   * Ends every connection whose socket `id` is this, with close code 1001: clients come back and are asked for their
+   * credential again. Whoever is being let in at this moment is ended too.
+   *
+   * @example
+   * ```ts
+   * endpoint.disconnect("users:42");
+   * ```
+   */
   disconnect(socketId: string): void;
-  /** Hears a topic outside of any channel. Returns how to stop. */
+  /** Hears a topic outside of any channel. What the listener throws is logged. Returns how to stop. */
   subscribe(
     topic: string,
     listener: (broadcast: { readonly topic: string; readonly event: string; readonly payload: unknown }) => void,
   ): () => void;
   /** How many connections are open in this process. */
   readonly connectionCount: number;
-  /** Serves on a port of its own: nothing but the sockets; other paths get 404. */
+  /** Serves on a port of its own: nothing but the sockets; other paths get 404. Rejects when the port is taken. */
   listen(options: ListenOptions): Promise<Listening>;
   /**
    * Serves on a server of yours. Its request listeners go on for every path that isn't a socket's, its upgrade listeners
    * too. Call it after adding both. Returns how to undo it.
+   *
+   * @example
+   * ```ts
+   * const server = createServer(expressApp);
+   * endpoint.attach(server);
+   * server.listen(4000);
+   * ```
    */
   attach(server: Server): () => void;
+  /**
+   * The same as middleware and upgrade listener, where `attach` can't be used.
+   *
+   * @example
+   * ```ts
+   * expressApp.use(endpoint.handler);
+   * server.on("upgrade", (request, socket, head) => {
+   *   if (!endpoint.handler.upgrade(request, socket, head)) socket.destroy();
+   * });
+   * ```
+   */
   readonly handler: Handler;
-  /** Stops listening, closes every connection with 1001 and waits for them. */
+  /**
+   * Stops listening, closes every connection with 1001 and waits for them: at most 5 s, then they are cut. Servers of yours
+   * that it is attached to go on; their sockets are refused with 503.
+   */
   close(): Promise<void>;
 }
 
@@ -126,8 +186,9 @@ const headersTimeoutMs = 10_000;
  * await endpoint.listen({ port: 4000 });
  * ```
  *
- * @throws PortcullisError `definition_invalid` for what can't work: unknown options, channels of another socket, in
- * production an endpoint that checks origins and doesn't know its host.
+ * @throws PortcullisError `definition_invalid` for what can't work: unknown options of a mount, channels of another socket,
+ * events declared without a handler, in production an endpoint that checks origins and doesn't know its host.
+ * @throws TypeError for a `secretKeyBase` that is missing or too short.
  */
 export function defineEndpoint<const Sockets extends Readonly<Record<string, MountOptions>>>(
   options: EndpointOptions<Sockets> & { readonly sockets: CheckedMounts<Sockets> },
@@ -207,12 +268,12 @@ class RunningEndpoint implements Endpoint<never> {
   broadcast(topic: string, event: string, payload: object): void {
     // Phoenix's way to end a user's connections; here an alias for program code, never a message on a topic.
     if (event === "disconnect") return this.disconnect(topic);
-    assertBroadcast(event);
+    assertBroadcast(event, payload);
     this.#pubsub.broadcast(topic, event, payload);
   }
 
   localBroadcast(topic: string, event: string, payload: object): void {
-    assertBroadcast(event);
+    assertBroadcast(event, payload);
     this.#pubsub.localBroadcast(topic, event, payload);
   }
 
@@ -230,7 +291,7 @@ class RunningEndpoint implements Endpoint<never> {
           listener({ topic, event, payload });
         } catch (error) {
           // The broadcaster is not to blame for a listener.
-          this.#telemetry.logger.error("portcullis: a listener of endpoint.subscribe threw", { error });
+          this.#telemetry.error("subscribe", "a listener of endpoint.subscribe threw", error);
         }
       },
     };
@@ -254,9 +315,13 @@ class RunningEndpoint implements Endpoint<never> {
       socket.once("close", () => own.sockets.delete(socket));
     });
     this.#servers.add(own);
+    const forget = (): boolean => this.#servers.delete(own);
+    server.once("close", forget);
+    server.once("error", forget);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(port, host, () => {
+        server.off("error", forget);
         server.off("error", reject);
         resolve();
       });
@@ -358,7 +423,9 @@ class RunningEndpoint implements Endpoint<never> {
   }
 }
 
-function assertBroadcast(event: string): void {
+/** Here and not where it is encoded: with nobody subscribed, nothing is, and the mistake would show in production only. */
+function assertBroadcast(event: string, payload: object): void {
+  assertPayload(payload);
   if (isReservedEvent(event)) {
     throw new TypeError(
       `Expected the event of a broadcast to have a name of its own, got "${event}": phx_* and disconnect belong to the protocol.`,

@@ -6,8 +6,20 @@
 
 export type { AuthenticateRequest, Authenticator, Identity } from "./auth/authenticator.ts";
 export { type SignedTokenOptions, type SignedTokenReason, signedToken } from "./auth/signed-token.ts";
-export type { AnyChannel, ChannelDefinition } from "./channel/channel.ts";
-export type { Channel, EndpointHandle, HeardBroadcast, Jsonify, LeaveReason } from "./channel/contract.ts";
+export type { AnyChannel, AuthorizeResult, ChannelDefinition } from "./channel/channel.ts";
+export type {
+  Channel,
+  ChannelOf,
+  ChannelShape,
+  EndpointHandle,
+  HeardBroadcast,
+  JoinResult,
+  Jsonify,
+  LeaveReason,
+  MergeAssigns,
+  Schema,
+  Schemas,
+} from "./channel/contract.ts";
 export { type Cancel, type Clock, systemClock } from "./clock.ts";
 export {
   defineEndpoint,
@@ -21,6 +33,7 @@ export {
 export { type ErrorCode, errorTable, isPortcullisError, PortcullisError } from "./errors.ts";
 export {
   type Acceptance,
+  type Awaitable,
   accept,
   type Rejection,
   type Reply,
@@ -29,7 +42,7 @@ export {
   type Stop,
   stop,
 } from "./outcome.ts";
-export type { ConnectInfo, ConnectInfoItem } from "./socket/connect-info.ts";
+export type { ConnectInfo, ConnectInfoItem, InfoOf } from "./socket/connect-info.ts";
 export type { Params } from "./socket/params.ts";
 export { type AnySocket, type ConnectRequest, defineSocket, type SocketDefinition } from "./socket/socket.ts";
 export type { TelemetryEvent, TelemetryEvents, TelemetryListener } from "./telemetry/events.ts";

@@ -24,6 +24,7 @@ import type {
   Schema,
   Schemas,
 } from "./contract.ts";
+import { assertSchema } from "./payload.ts";
 
 /** Who may be on a topic: asked at every join. */
 export type Authorize<Params extends string, Assigns, Result> =
@@ -189,6 +190,11 @@ export function makeChannel(
   if (authorize !== undefined && authorize !== "everyone" && typeof authorize !== "function") {
     throw definitionError(`Expected authorize of the channel "${pattern}" to be "everyone" or a function.`);
   }
+  assertHook(pattern, "join", options.join);
+  assertSchema(`params of the channel "${pattern}"`, options.params);
+  for (const [event, schema] of [...Object.entries(options.in ?? {}), ...Object.entries(options.out ?? {})]) {
+    assertSchema(`the schema of "${event}" of the channel "${pattern}"`, schema);
+  }
   const payloads = options.in === undefined ? null : new Map(Object.entries(options.in));
   for (const event of [...(payloads?.keys() ?? []), ...Object.keys(options.out ?? {})]) assertEvent(pattern, event);
   return new Definition(socket, {
@@ -221,6 +227,11 @@ function assertEvent(pattern: string, event: string): void {
         "phx_* and disconnect belong to the protocol.",
     );
   }
+}
+
+function assertHook(pattern: string, name: string, hook: unknown): void {
+  if (hook === undefined || typeof hook === "function") return;
+  throw definitionError(`Expected ${name} of the channel "${pattern}" to be a function, got ${typeof hook}.`);
 }
 
 function toHandlers(pattern: string, what: string, handlers: object): Map<string, Handler> {
@@ -280,6 +291,7 @@ class Definition implements AnyChannel {
   }
 
   leave(handler: NonNullable<ChannelRuntime["leave"]>): Definition {
+    assertHook(this.pattern, "leave", handler);
     return this.#with({ leave: handler });
   }
 }

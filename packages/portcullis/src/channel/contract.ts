@@ -77,6 +77,7 @@ export interface Channel<Assigns, Params, Out> {
   readonly ref: unknown;
   /** What the socket's `id` returned, or `null`. */
   readonly socketId: string | null;
+  /** What the connection came over: `"websocket"`. */
   readonly transport: string;
   /** False until the join is accepted, and again once the channel has ended. */
   readonly joined: boolean;
@@ -84,30 +85,67 @@ export interface Channel<Assigns, Params, Out> {
   readonly signal: AbortSignal;
   /** The rest of the program, as far as a handler may reach it. */
   readonly endpoint: EndpointHandle;
-  /** Sends `event` to this channel's client only. Throws before the join is accepted; ignored after the end. */
+  /**
+   * Sends `event` to this channel's client only; ignored after the end.
+   *
+   * @example
+   * ```ts
+   * channel.push("renamed", { name: "Ada" });
+   * ```
+   *
+   * @throws TypeError before the join is accepted, for the events `phx_*` and `disconnect`, and for a payload that can't be
+   * encoded: no object, no JSON, or binary for a client that speaks V1.
+   */
   push<Event extends PushEvent<Out>>(event: Event, payload: PushPayload<Out, Event>): void;
-  /** Sends `event` to every subscriber of this topic, this channel's client included. */
+  /**
+   * Sends `event` to every subscriber of this topic, this channel's client included. It is encoded once for all of them;
+   * a binary payload has no form for V1 clients, who don't get it. Throws what {@link Channel.push} throws.
+   */
   broadcast<Event extends PushEvent<Out>>(event: Event, payload: PushPayload<Out, Event>): void;
   /** Sends `event` to every subscriber of this topic but this one. */
   broadcastFrom<Event extends PushEvent<Out>>(event: Event, payload: PushPayload<Out, Event>): void;
-  /** Puts a message in this channel's own mailbox, for `.info({ [name](message) })`. */
+  /**
+   * Puts a message in this channel's own mailbox, for `.info({ [name](message) })`. In `join` it is how to do something once
+   * the join is answered. More than `mailboxMax` waiting messages (10,000) crash the channel; after the end it is ignored.
+   *
+   * @example
+   * ```ts
+   * join: (_params, channel) => channel.send("joined"),
+   * // …
+   * }).info({ joined: (_message, channel) => channel.push("welcome", { to: channel.topic }) })
+   * ```
+   */
   send(name: string, message?: unknown): void;
   /** Hears another topic's broadcasts as `.info({ broadcast({ topic, event, payload }) })` until the channel ends. */
   subscribe(topic: string): void;
+  /** Stops hearing a topic subscribed to with {@link Channel.subscribe}; harmless for any other. */
   unsubscribe(topic: string): void;
-  /** Changes the channel's own assigns. */
+  /** Changes the channel's own assigns, for this handler and all later ones. Those of the connection stay as they are. */
   assign(values: Partial<Assigns>): void;
   /**
    * Promises a reply to the push being handled and returns the function that gives it: a value, `reply(…)` or
-   * `reject(…)`. Every call sends one. Throws outside of a handler and for a push without a ref.
+   * `reject(…)`. Every call sends one; after the channel's end it is ignored.
+   *
+   * @example
+   * ```ts
+   * render(payload, channel) {
+   *   const answer = channel.deferReply();
+   *   queue.add(payload, (result) => answer({ result }));
+   * }
+   * ```
+   *
+   * @throws TypeError outside of a handler and for a push without a ref.
    */
   deferReply(): (value?: unknown) => void;
 }
 
 /** What a channel sees of its endpoint. */
 export interface EndpointHandle {
+  /** Tells every subscriber of any topic. */
   broadcast(topic: string, event: string, payload: object): void;
+  /** Tells those of this process only. */
   localBroadcast(topic: string, event: string, payload: object): void;
+  /** Ends every connection with this socket id, this channel's own included. */
   disconnect(socketId: string): void;
 }
 

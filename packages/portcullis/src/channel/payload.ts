@@ -4,6 +4,7 @@
  * @module
  */
 
+import { definitionError } from "../errors.ts";
 import { isThenable, reply } from "../outcome.ts";
 import { reasons } from "../protocol/events.ts";
 import type { Schema } from "./contract.ts";
@@ -20,6 +21,21 @@ export type Checked =
   | { readonly ok: false; readonly refusal: PayloadRefusal; readonly reply: unknown };
 
 const issuesMax = 20;
+
+/**
+ * Checks that `given` is a schema, when it is defined and not when somebody joins.
+ *
+ * @throws PortcullisError `definition_invalid`, with `where` it stands, unless it is one or `undefined`.
+ */
+export function assertSchema(where: string, given: Schema | undefined): void {
+  if (given === undefined) return;
+  const schema = given as Partial<Schema> | null;
+  if (typeof schema?.["~standard"]?.validate === "function") return;
+  throw definitionError(
+    `Expected ${where} to be a Standard Schema, got ${schema === null ? "null" : typeof schema} without "~standard". ` +
+      "Zod has it from 3.24 on, Valibot from 1.0, ArkType from 2.0.",
+  );
+}
 
 /** Checks `value`. A promise only where the schema's own check is one. */
 export function checkPayload(schema: Schema, value: unknown): Checked | Promise<Checked> {

@@ -34,11 +34,17 @@ export class Groups<Member extends object> {
     return present === undefined ? 0 : present instanceof Set ? present.size : 1;
   }
 
-  /** Calls `visit` for each member of `key`; members may leave meanwhile. */
+  /** Calls `visit` for each member of `key`. Members may leave meanwhile, and others join. */
   each(key: string, visit: (member: Member) => void): void {
     const present = this.#groups.get(key);
     if (present === undefined) return;
-    if (present instanceof Set) for (const member of present) visit(member);
-    else visit(present);
+    if (!(present instanceof Set)) return visit(present);
+    // A Set also yields what is added while it is gone through: one that leaves and joins in its turn would never end.
+    let left = present.size;
+    for (const member of present) {
+      if (left === 0) return;
+      left -= 1;
+      visit(member);
+    }
   }
 }

@@ -7,6 +7,7 @@
 import type { Authenticator, IdentityOf } from "../auth/authenticator.ts";
 import { type AnyChannel, type ChannelSource, makeChannel, type UntypedChannelOptions } from "../channel/channel.ts";
 import type { OutputOf, Schema } from "../channel/contract.ts";
+import { assertSchema } from "../channel/payload.ts";
 import { definitionError } from "../errors.ts";
 import type { Acceptance, Awaitable, Rejection } from "../outcome.ts";
 import type { Tokens } from "../token/token.ts";
@@ -104,7 +105,7 @@ export interface SocketDefinition<Assigns, Reasons, Authenticated extends boolea
  * });
  * ```
  *
- * @throws PortcullisError `definition_invalid` for a hook that is no function.
+ * @throws PortcullisError `definition_invalid` for a hook that is no function, or params that are no schema.
  */
 export function defineSocket<
   Auth = never,
@@ -124,6 +125,7 @@ export function defineSocket<
       throw definitionError(`Expected ${hook} of a socket to be a function, got ${typeof given}.`);
     }
   }
+  assertSchema("params of a socket", options.params);
   const authenticated = options.authenticate !== undefined;
   const socket: AnySocket & { channel(pattern: string, options?: UntypedChannelOptions): AnyChannel } = {
     authenticated,

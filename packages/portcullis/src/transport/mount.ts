@@ -140,7 +140,7 @@ const places: readonly string[] = ["subprotocol", "header", "params"] satisfies 
  * Checks the options of one mount.
  *
  * @throws PortcullisError `definition_invalid` for unknown options, limits that are no positive numbers, a channel of
- * another socket, or two channels with the same pattern.
+ * another socket, two channels with the same pattern, or an event declared in `in` that nobody handles.
  */
 export function createMount(path: string, options: MountOptions, environment: MountEnvironment): Mount {
   rejectUnknown(path, options, knownKeys);
@@ -162,6 +162,13 @@ export function createMount(path: string, options: MountOptions, environment: Mo
         `The channel pattern "${channel.pattern}" is mounted twice on ${path}: the second would never be reached.`,
       );
     patterns.add(channel.pattern);
+    const { payloads, handlers } = channel["~runtime"];
+    for (const event of payloads?.keys() ?? []) {
+      if (!handlers.has(event))
+        throw definitionError(
+          `The channel "${channel.pattern}" on ${path} declares "${event}" in "in" but has no handler for it. Mount what .on({ ${event}(payload, channel) { … } }) returns.`,
+        );
+    }
   }
   const from = options.from ?? ["subprotocol", "header"];
   for (const place of from) {

@@ -115,6 +115,12 @@ function ownHost({
 }): Check {
   if (urlHost !== null) {
     const own = urlHost.toLowerCase();
+    const { host, port } = parseOrigin(`//${own}`);
+    if (host === null || port !== null) {
+      throw definitionError(
+        `Expected url.host of defineEndpoint to be a bare host like "example.com", without scheme, port or path, got ${JSON.stringify(urlHost)}: no page's host would be equal to it.`,
+      );
+    }
     return { allows: ({ host }) => host === own, allowed: `any origin on the host ${own} (url.host)` };
   }
   if (production) {

@@ -14,6 +14,36 @@ const timeout = 120_000;
 const compilerOptions = { strict: true, module: "nodenext", target: "es2023", types: ["node"], skipLibCheck: false };
 let project: Project;
 
+/** What is inferred here has to be nameable by what the package exports: else TS2883 under `declaration`. */
+const definitions = `
+import { accept, defineEndpoint, defineSocket, reject, signedToken, stop } from "portcullis";
+import { createTokens } from "portcullis/token";
+
+export const tokens = createTokens({ secretKeyBase: "x".repeat(64) });
+export const claim = tokens.verify("user", tokens.sign("user", "1"));
+export const authenticate = signedToken({ salt: "user", maxAgeSeconds: 60 });
+export const socket = defineSocket({
+  authenticate,
+  connectInfo: ["peer", "uri", "xHeaders", { own: 1 }],
+  connect: (request) =>
+    request.params["a"] === "b" ? accept({ assigns: { request, who: request.identity.subject } }) : reject("no"),
+});
+export const room = socket
+  .channel("room:{name}:*", {
+    authorize: async (channel) => channel.topicParams.rest === "all" || reject("not yours"),
+    join: async (_params, channel) => accept({ reply: { at: 1 }, assigns: { first: channel.topicParams } }),
+  })
+  .on({ say: (_text, channel) => (channel.joined ? { by: channel.assigns.who } : stop({ reply: { bye: true } })) })
+  .intercept({ said: (payload, channel) => channel.push("said", payload) })
+  .info({ tick: (message: number, channel) => channel.assign({ first: channel.topicParams }), broadcast: () => {} })
+  .leave((reason, channel) => console.log(reason.kind, channel.topic));
+export const open = defineSocket();
+export const endpoint = defineEndpoint({
+  secretKeyBase: "x".repeat(64),
+  sockets: { "/socket": { socket, channels: [room] }, "/open": { socket: open, channels: [open.channel("ping")] } },
+});
+`;
+
 beforeAll(async () => {
   project = await createProject();
 }, timeout);
@@ -80,6 +110,16 @@ test("compiles for a user, declarations and all", { timeout }, async () => {
     project.write("tsconfig.types.json", JSON.stringify(config)),
   );
   expect(errors).toEqual([]);
+});
+
+test("lets a user emit declarations of definitions, as projects made of several packages do", { timeout }, async () => {
+  project.write("definitions.ts", definitions);
+  const config = {
+    compilerOptions: { ...compilerOptions, declaration: true, exactOptionalPropertyTypes: true },
+    include: ["definitions.ts"],
+  };
+  const file = project.write("tsconfig.definitions.json", JSON.stringify(config));
+  for (const compiler of Object.values(compilers)) expect((await checkTypes(compiler, file)).errors).toEqual([]);
 });
 
 test("runs the README's example, which compiles and takes a socket", { timeout }, async () => {
