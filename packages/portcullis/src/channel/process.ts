@@ -8,7 +8,7 @@
  */
 
 import { type ErrorCode, PortcullisError } from "../errors.ts";
-import { isAcceptance, isRejection, isReply, isStop, isThenable, type Outcome } from "../outcome.ts";
+import { isAcceptance, isRejection, isReply, isStop, isThenable } from "../outcome.ts";
 import { closeEvent, errorEvent, isReservedEvent, reasons } from "../protocol/events.ts";
 import type { FrameData } from "../protocol/message.ts";
 import type { Serializer } from "../protocol/serializer.ts";
@@ -451,7 +451,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     if (this.#state === "ended") return;
     if (isRejection(value)) this.#write(this.encodeReply(ref, "error", rejectionOf(value)));
     else if (isReply(value)) this.#write(this.encodeReply(ref, value.status, value.payload));
-    else if (isAcceptance(value) || isStop(value)) throw unexpected(value, this.runtime.pattern);
+    else if (isAcceptance(value) || isStop(value)) throw unexpected(this.runtime.pattern);
     else this.#write(this.encodeReply(ref, "ok", value));
   }
 
@@ -617,7 +617,7 @@ function rejectionOf(rejection: { readonly reason: string | Uint8Array; readonly
   return { ...rejection.details, reason: rejection.reason };
 }
 
-function unexpected(_outcome: Outcome, pattern: string): TypeError {
+function unexpected(pattern: string): TypeError {
   return new TypeError(
     `Expected the reply of the channel "${pattern}" to be a value, reply(…) or reject(…), got accept(…) or stop(…).`,
   );

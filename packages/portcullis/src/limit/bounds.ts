@@ -1,6 +1,6 @@
 /**
- * Every default maximum of Portcullis, in one place. Each is an option of the endpoint, the mount or the transport it
- * concerns; this file is what holds when nobody says otherwise.
+ * Every default maximum of Portcullis, in one place. `frameBytesMax`, `outgoingBytesMax` and `idleTimeoutMs` are options of
+ * a mount's WebSocket transport, `channelsMax`, `mailboxMax` and `connectTimeoutMs` of the mount; the others are fixed.
  *
  * @module
  */
