@@ -84,6 +84,7 @@ test.each([
   ["no token at all", "phoenix", "credential_missing"],
   ["an empty one", `phoenix, ${prefix}`, "credential_invalid"],
   ["no base64", `phoenix, ${prefix}%%%%`, "credential_invalid"],
+  ["a genuine token with something in the middle", `phoenix, ${prefix}!${base64(good)}`, "credential_invalid"],
   ["padding in the middle", `phoenix, ${prefix}QQ==QQ`, "credential_invalid"],
   ["base64 of no UTF-8", `phoenix, ${prefix}${Buffer.from([0xff, 0xfe]).toString("base64")}`, "credential_invalid"],
   ["huge", `phoenix, ${prefix}${"A".repeat(11_000)}`, "credential_invalid"],

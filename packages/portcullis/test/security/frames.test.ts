@@ -8,12 +8,14 @@ const at = (vsn: Version) => ({ path: `/socket/websocket?vsn=${vsn}` });
 
 /** Sends `bytes` beside a bystander, and gives the close code. */
 async function closeCodeOf(bytes: Uint8Array, vsn: Version = "2.0.0"): Promise<number | null> {
-  const { enter, bystander } = await arena();
+  const { enter, bystander, said } = await arena();
   const other = await bystander();
   const client = await enter(at(vsn));
   client.send(bytes);
   const code = await client.closed();
   expect(client.closeReason ?? "").toBe("");
+  // Refused on purpose, not caught by the net below.
+  expect(said.filter(({ level }) => level === "error")).toEqual([]);
   await other.noticedNothing();
   return code;
 }

@@ -101,6 +101,8 @@ test.each([
   ["https://example.com", "https://example.com:443", 101],
   ["https://example.com", "http://example.com", 403],
   ["https://example.com", "https://example.com:8443", 403],
+  ["https://example.com:8443", "https://example.com:8443", 101],
+  ["https://example.com:8443", "http://example.com:8443", 403],
   ["//example.com", "http://example.com:81", 101],
   ["//example.com:81", "http://example.com:81", 101],
   ["//example.com:81", "http://example.com", 403],
