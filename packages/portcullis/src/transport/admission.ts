@@ -10,11 +10,12 @@ import { type IncomingMessage, validateHeaderName, validateHeaderValue } from "n
 import { checkPayload } from "../channel/payload.ts";
 import { type ErrorCode, errorTable, type RefusalCode } from "../errors.ts";
 import { bounds } from "../limit/bounds.ts";
-import { isAcceptance, isRejection } from "../outcome.ts";
+import { isAcceptance, isRejection, isThenable } from "../outcome.ts";
 import { type Serializer, serializerFor } from "../protocol/serializer.ts";
 import { collectInfo } from "../socket/connect-info.ts";
 import type { ConnectionIdentity } from "../socket/connection.ts";
 import { type Params, parseQuery } from "../socket/params.ts";
+import { type Attempt, AuthenticateCall, ConnectCall } from "./attempt.ts";
 import { type OfferedSubprotocols, phoenixSubprotocol, readHeaderTokens, readSubprotocols } from "./credential.ts";
 import type { Mount, RefusalResponse } from "./mount.ts";
 import type { OriginPolicy } from "./origin.ts";
@@ -26,31 +27,6 @@ export interface Knock {
   readonly origins: OriginPolicy;
   readonly pathVariables: Readonly<Record<string, string>>;
   readonly attempt: Attempt;
-}
-
-/** One attempt to connect, for as long as somebody waits for its outcome. */
-export class Attempt {
-  #over = false;
-  #controller: AbortController | null = null;
-
-  /** Whether the client went away, or its time ran out. */
-  get over(): boolean {
-    return this.#over;
-  }
-
-  /** Made when a hook asks for it: most never do, and it costs more than verifying a token. */
-  get signal(): AbortSignal {
-    if (this.#controller === null) {
-      this.#controller = new AbortController();
-      if (this.#over) this.#controller.abort();
-    }
-    return this.#controller.signal;
-  }
-
-  end(): void {
-    this.#over = true;
-    this.#controller?.abort();
-  }
 }
 
 export type Admission =
@@ -150,15 +126,9 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
           `credentials came at ${credentials.length} of the places the mount reads (${mount.from.join(", ")}). Send one.`,
       );
     const credential = credentials[0] ?? null;
-    identity = await socket.authenticate({
-      credential,
-      params,
-      tokens,
-      now: environment.clock.now(),
-      get signal() {
-        return attempt.signal;
-      },
-    });
+    const now = environment.clock.now();
+    identity = socket.authenticate(new AuthenticateCall(attempt, { credential, params, tokens, now }));
+    if (isThenable(identity)) identity = await identity;
     if (isRejection(identity)) return refuseReason(mount, credentialCode(identity.reason), identity);
     if (identity === undefined || identity === null || identity === false) {
       return failed(
@@ -185,18 +155,11 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
     authToken,
     rawHeaders: knock.request.rawHeaders,
   });
-  const result =
-    socket.connect === null
-      ? {}
-      : await socket.connect({
-          identity,
-          params: checked,
-          info,
-          tokens,
-          get signal() {
-            return attempt.signal;
-          },
-        });
+  let result: unknown = {};
+  if (socket.connect !== null) {
+    result = socket.connect(new ConnectCall(attempt, { identity, params: checked, info, tokens }));
+    if (isThenable(result)) result = await result;
+  }
   if (isRejection(result)) return refuseReason(mount, "connect_refused", result);
   const assigns = isAcceptance(result) ? result.assigns : result;
   if (typeof assigns !== "object" || assigns === null || Array.isArray(assigns) || isOutcome(assigns)) {

@@ -8,7 +8,8 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:ht
 import type { Duplex } from "node:stream";
 import type { LeaveReason } from "../channel/contract.ts";
 import { type CloseCode, errorTable } from "../errors.ts";
-import { type Admission, Attempt, admit } from "./admission.ts";
+import { type Admission, admit } from "./admission.ts";
+import { Attempt } from "./attempt.ts";
 import type { Mount, RefusalResponse, WebSocketMount } from "./mount.ts";
 import { splitPath } from "./path.ts";
 import { type TransportEvents, WebSocketTransport } from "./websocket.ts";

@@ -43,6 +43,7 @@ export class WebSocketTransport {
   readonly #events: TransportEvents;
   #cancelSweep: (() => void) | null = null;
   readonly #waiting: (() => void)[] = [];
+  #corked: Duplex[] = [];
 
   constructor(mount: Mount, options: WebSocketMount, events: TransportEvents) {
     this.#mount = mount;
@@ -131,6 +132,16 @@ export class WebSocketTransport {
     for (const connection of [...this.#connections]) connection.cut();
   }
 
+  /** Lets go of what was held for `socket` when the present run of the program is over. */
+  uncorkSoon(socket: Duplex): void {
+    if (this.#corked.push(socket) > 1) return;
+    queueMicrotask(() => {
+      const corked = this.#corked;
+      this.#corked = [];
+      for (const held of corked) held.uncork();
+    });
+  }
+
   #scheduleSweep(): () => void {
     return this.#mount.environment.clock.after(this.#options.idleTimeoutMs / sweepsPerTimeout, () => {
       const now = this.#mount.environment.clock.now();
@@ -139,6 +150,9 @@ export class WebSocketTransport {
     });
   }
 }
+
+/** Bytes that are held back for one write at most. */
+const corkedBytesMax = 65_536;
 
 /** Where a `ws` finds its connection: one property instead of a closure for every listener and connection. */
 const owner: unique symbol = Symbol("portcullis connection");
@@ -237,7 +251,7 @@ class WebSocketConnection implements Sink {
   write(data: FrameData): void {
     if (this.#webSocket.readyState !== WebSocket.OPEN) return;
     if (this.#deflating) this.#webSocket.send(data);
-    else this.#socket.write(toWire(data));
+    else this.#put(toWire(data));
     this.#checkBacklog();
   }
 
@@ -247,7 +261,7 @@ class WebSocketConnection implements Sink {
       this.#webSocket.send(frame.data);
     } else {
       frame.wire ??= toWire(frame.data);
-      this.#socket.write(frame.wire);
+      this.#put(frame.wire);
     }
     this.#checkBacklog();
   }
@@ -275,6 +289,17 @@ class WebSocketConnection implements Sink {
 
   after(delayMs: number, task: () => void): () => void {
     return this.#transport.mount.environment.clock.after(delayMs, task);
+  }
+
+  /** What one synchronous run of the program says to a client leaves in one write: a system call costs most of a frame. */
+  #put(frame: Uint8Array): void {
+    if (this.#socket.writableCorked === 0) {
+      this.#socket.cork();
+      this.#transport.uncorkSoon(this.#socket);
+    }
+    this.#socket.write(frame);
+    // A long run must not be taken for a slow reader: the kernel gets its share meanwhile.
+    if (this.#socket.writableLength > corkedBytesMax) this.#socket.uncork();
   }
 
   #checkBacklog(): void {
