@@ -10,7 +10,8 @@ import { definitionError } from "../errors.ts";
 /**
  * Which origins a mount allows. `true`: the host of the endpoint's `url`, or loopback hosts without one. A list of
  * `scheme://host`, `scheme://host:port`, `//host`, `//host:port`, `//*.host` (any depth, and the bare host). `"conn"`:
- * scheme, host and port the request itself came to. A function. `false`: any, so something else has to protect it.
+ * scheme, host and port the request itself came to; a page that points its own name at this server's address passes that.
+ * A function. `false`: any, so something else has to protect it.
  */
 export type Origins = boolean | "conn" | readonly string[] | ((origin: ParsedOrigin) => boolean);
 

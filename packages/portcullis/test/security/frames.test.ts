@@ -1,6 +1,7 @@
 /** Frames that are no messages, and messages nobody should send (security rows 1.9, 3.7 to 3.9, 3.14). */
-import { expect, test } from "vitest";
-import { arena } from "./support/arena.ts";
+import { expect, test, vi } from "vitest";
+import { Connection } from "../../src/socket/connection.ts";
+import { afterwards, arena } from "./support/arena.ts";
 import { type FrameOptions, frame, type RawClient } from "./support/raw.ts";
 
 type Version = "1.0.0" | "2.0.0";
@@ -244,6 +245,24 @@ test("events only servers send are ordinary, undeclared events", async () => {
     await client.until(() => client.messages.some((found) => (found as unknown[])[3] === "phx_error"));
     expect((await client.push("phoenix", "heartbeat", {}, "2")).status).toBe("ok");
   }
+});
+
+test("a mistake of ours in handling a frame would cost its sender alone", async () => {
+  const { enter, bystander, said } = await arena();
+  const other = await bystander();
+  const client = await enter();
+  const receive = Connection.prototype.receive;
+  const spy = vi.spyOn(Connection.prototype, "receive").mockImplementation(function (this: Connection, data) {
+    if (data === "[]") throw new Error("a mistake of ours");
+    receive.call(this, data);
+  });
+  afterwards(() => spy.mockRestore());
+  client.send("[]");
+  expect(await client.closed()).toBe(1011);
+  expect(said).toEqual([
+    { level: "error", message: expect.any(String), details: { error: new Error("a mistake of ours") } },
+  ]);
+  await other.noticedNothing();
 });
 
 test("two hundred connections that send nonsense cost one line a second", async () => {

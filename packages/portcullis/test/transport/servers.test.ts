@@ -287,6 +287,21 @@ test("the handler as middleware, on http and https", async () => {
   }
 });
 
+test("on a server that takes headers of megabytes the mount's own limits hold", async () => {
+  const server = createServer({ maxHeaderSize: 4_194_304 }, hello);
+  endpointOn("/socket", { subprotocols: ["chat"] }).attach(server);
+  const port = await listening(server);
+  const megabyte = "x".repeat(1_048_576);
+  expect((await knock(port, { path: `/socket/websocket?vsn=2.0.0&a=${megabyte}` })).status).toBe(414);
+  expect((await knock(port, { path: `/socket/websocket?vsn=2.0.0&a=${"x".repeat(16_000)}` })).status).toBe(101);
+  expect((await knock(port, { headers: [`Origin: https://${megabyte}`] })).status).toBe(403);
+  for (const value of [" ,".repeat(524_288), `chat${" ".repeat(1_048_576)}`, megabyte]) {
+    const before = performance.now();
+    expect([101, 403]).toContain((await knock(port, { headers: [`Sec-WebSocket-Protocol: ${value}`] })).status);
+    expect(performance.now() - before).toBeLessThan(1_500);
+  }
+});
+
 test("a mount without a websocket transport has no address", async () => {
   const { port } = await endpointOn("/socket", { websocket: false }).listen({ port: 0, host: "127.0.0.1" });
   expect((await knock(port)).status).toBe(404);
