@@ -146,6 +146,11 @@ export function isRejection(value: unknown): value is Rejection {
   return kindOf(value) === "reject";
 }
 
+/** The payload of the error reply that a rejection of a join or a push is sent as. */
+export function rejectionPayload({ reason, details }: Rejection): unknown {
+  return reason instanceof Uint8Array ? reason : { ...details, reason };
+}
+
 /** Whether `value` was made by {@link reply}. */
 export function isReply(value: unknown): value is Reply {
   return kindOf(value) === "reply";

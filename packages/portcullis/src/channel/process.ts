@@ -8,7 +8,7 @@
  */
 
 import { type ErrorCode, PortcullisError } from "../errors.ts";
-import { isAcceptance, isRejection, isReply, isStop, isThenable } from "../outcome.ts";
+import { isAcceptance, isRejection, isReply, isStop, isThenable, rejectionPayload } from "../outcome.ts";
 import { closeEvent, errorEvent, isReservedEvent, reasons } from "../protocol/events.ts";
 import type { FrameData } from "../protocol/message.ts";
 import type { Serializer } from "../protocol/serializer.ts";
@@ -16,6 +16,7 @@ import type { Broadcast, PubSub, Subscriber } from "../pubsub/pubsub.ts";
 import type { ChannelRuntime } from "./channel.ts";
 import type { Channel, EndpointHandle, LeaveReason } from "./contract.ts";
 import { frameOf, type SharedFrame } from "./fastlane.ts";
+import { answerJoin, type JoinAnswer, joinCrashed } from "./joining.ts";
 import { type Checked, checkPayload } from "./payload.ts";
 
 /** What a channel needs from the connection it lives on. */
@@ -43,11 +44,6 @@ export interface ChannelHost {
   dropped(process: ChannelProcess, code: ErrorCode): void;
   warn(process: ChannelProcess, kind: string, message: string): void;
 }
-
-/** How a join was answered. */
-export type JoinAnswer =
-  | { readonly status: "ok"; readonly response: unknown }
-  | { readonly status: "error"; readonly response: unknown; readonly code: ErrorCode; readonly error?: unknown };
 
 type Item =
   | {
@@ -201,60 +197,16 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
 
   /** Authorizes and joins. The answer is a promise only where a hook's is. Never throws. */
   join(payload: unknown): JoinAnswer | Promise<JoinAnswer> {
-    try {
-      const allowed = this.runtime.authorize === null ? true : this.runtime.authorize(this);
-      if (isThenable(allowed)) return this.#joinLater(allowed, payload);
-      return this.#authorized(allowed, payload);
-    } catch (error) {
-      return joinCrashed(error);
-    }
+    const answer = answerJoin({ runtime: this.runtime, channel: this, payload });
+    return answer instanceof Promise ? answer.then((settled) => this.#answered(settled)) : this.#answered(answer);
   }
 
-  async #joinLater(allowed: PromiseLike<unknown>, payload: unknown): Promise<JoinAnswer> {
-    try {
-      return await this.#authorized(await allowed, payload);
-    } catch (error) {
-      return joinCrashed(error);
-    }
-  }
-
-  #authorized(allowed: unknown, payload: unknown): JoinAnswer | Promise<JoinAnswer> {
-    if (isRejection(allowed)) return { status: "error", response: rejectionOf(allowed), code: "join_refused" };
-    if (allowed !== true) return { status: "error", response: { reason: reasons.unauthorized }, code: "unauthorized" };
-    if (this.runtime.params === null) return this.#enter(payload);
-    const checked = checkPayload(this.runtime.params, payload);
-    return isThenable(checked)
-      ? (checked as Promise<Checked>).then((result) => this.#checkedParams(result)).catch(joinCrashed)
-      : this.#checkedParams(checked as Checked);
-  }
-
-  #checkedParams(checked: Checked): JoinAnswer | Promise<JoinAnswer> {
-    if (!checked.ok) return { status: "error", response: checked.refusal, code: "payload_invalid" };
-    return this.#enter(checked.value);
-  }
-
-  #enter(params: unknown): JoinAnswer | Promise<JoinAnswer> {
-    const result = this.runtime.join === null ? undefined : this.runtime.join(params, this);
-    return isThenable(result)
-      ? Promise.resolve(result)
-          .then((settled) => this.#answer(settled))
-          .catch(joinCrashed)
-      : this.#answer(result);
-  }
-
-  #answer(result: unknown): JoinAnswer {
-    if (this.#state === "ended") throw this.#mailboxFull();
-    if (result === undefined) return { status: "ok", response: {} };
-    if (isRejection(result)) return { status: "error", response: rejectionOf(result), code: "join_refused" };
-    if (!isAcceptance(result)) {
-      throw new TypeError(
-        `Expected join of the channel "${this.runtime.pattern}" to return accept(…), reject(…) or nothing. ` +
-          "Wrap what the client is to get: accept({ reply: … }).",
-      );
-    }
-    const assigns = result.assigns as Readonly<Record<string, unknown>>;
-    if (Object.keys(assigns).length > 0) this.assign(assigns);
-    return { status: "ok", response: result.reply === undefined ? {} : result.reply };
+  #answered(answer: JoinAnswer): JoinAnswer {
+    if (answer.status === "error") return answer;
+    // More was sent to it in `join` than its mailbox holds: see #post.
+    if (this.#state === "ended") return joinCrashed(this.#mailboxFull());
+    if (Object.keys(answer.assigns).length > 0) this.assign(answer.assigns);
+    return answer;
   }
 
   /** The join reply is written: from here on the channel hears its topic and handles its mailbox. */
@@ -325,7 +277,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
       return;
     }
     if (this.#mailbox.length >= this.#host.mailboxMax) {
-      // Nobody has joined yet: the join crashes, see #answer.
+      // Nobody has joined yet: the join crashes, see #answered.
       if (this.#state === "joining") this.end({ kind: "closed" });
       else this.crash(this.#mailboxFull());
       return;
@@ -449,7 +401,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
 
   #reply(ref: unknown, value: unknown): void {
     if (this.#state === "ended") return;
-    if (isRejection(value)) this.#write(this.encodeReply(ref, "error", rejectionOf(value)));
+    if (isRejection(value)) this.#write(this.encodeReply(ref, "error", rejectionPayload(value)));
     else if (isReply(value)) this.#write(this.encodeReply(ref, value.status, value.payload));
     else if (isAcceptance(value) || isStop(value)) throw unexpected(this.runtime.pattern);
     else this.#write(this.encodeReply(ref, "ok", value));
@@ -606,15 +558,6 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
       this.crash(error);
     }
   }
-}
-
-function joinCrashed(error: unknown): JoinAnswer {
-  return { status: "error", response: { reason: reasons.joinCrashed }, code: "join_crashed", error };
-}
-
-function rejectionOf(rejection: { readonly reason: string | Uint8Array; readonly details: object | null }): unknown {
-  if (rejection.reason instanceof Uint8Array) return rejection.reason;
-  return { ...rejection.details, reason: rejection.reason };
 }
 
 function unexpected(pattern: string): TypeError {

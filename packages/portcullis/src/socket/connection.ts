@@ -8,7 +8,8 @@
 import type { ChannelRuntime } from "../channel/channel.ts";
 import type { EndpointHandle, LeaveReason } from "../channel/contract.ts";
 import type { SharedFrame } from "../channel/fastlane.ts";
-import { type ChannelHost, ChannelProcess, type JoinAnswer } from "../channel/process.ts";
+import type { JoinAnswer } from "../channel/joining.ts";
+import { type ChannelHost, ChannelProcess } from "../channel/process.ts";
 import { type CloseCode, type ErrorCode, isPortcullisError, PortcullisError } from "../errors.ts";
 import { connectionTopic, heartbeatEvent, joinEvent, leaveEvent, reasons } from "../protocol/events.ts";
 import { FrameError, isDeeperThan, isLongerThan } from "../protocol/frame.ts";
