@@ -140,6 +140,8 @@ describe("usable topics", () => {
     expect(isUsableTopic("a".repeat(1025), 1024)).toBe(false);
     expect(isUsableTopic("é".repeat(512), 1024)).toBe(true);
     expect(isUsableTopic("é".repeat(513), 1024)).toBe(false);
+    expect(isUsableTopic("€".repeat(341), 1024)).toBe(true);
+    expect(isUsableTopic("€".repeat(342), 1024)).toBe(false);
     expect(isUsableTopic("😀".repeat(256), 1024)).toBe(true);
     expect(isUsableTopic("😀".repeat(257), 1024)).toBe(false);
     fc.assert(
