@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import { expect, test } from "vitest";
 import { FakeClock } from "../support/clock.ts";
-import { arena } from "./support/arena.ts";
+import { arena, openSocket } from "./support/arena.ts";
 import { frame } from "./support/raw.ts";
 
 const limit = 262_144;
@@ -95,14 +95,20 @@ test("a client that says nothing is closed with 1001 at the idle timeout, one th
 
 test("what the server sends is no sign of life", async () => {
   const clock = new FakeClock();
-  const { enter, endpoint } = await arena({ clock });
-  const client = await enter();
-  await client.join("ping:a");
-  for (let second = 0; second < 62; second += 1) {
-    endpoint.broadcast("ping:a", "news", {});
-    clock.advance(1_000);
+  const socket = openSocket();
+  const channel = socket.channel("news").intercept({ pushed: (payload, channel) => channel.push("pushed", payload) });
+  const sockets = { "/socket": { socket, channels: [channel] } };
+  const { enter, endpoint } = await arena({ clock, sockets });
+  for (const event of ["broadcast", "pushed"]) {
+    const client = await enter();
+    await client.join("news");
+    for (let second = 0; second < 62; second += 1) {
+      endpoint.broadcast("news", event, {});
+      clock.advance(1_000);
+    }
+    expect(await client.closed()).toBe(1001);
+    expect(client.messages.length).toBeGreaterThan(59);
   }
-  expect(await client.closed()).toBe(1001);
 });
 
 test("a client that doesn't answer the close is cut all the same", async () => {
