@@ -14,6 +14,7 @@ import { definitionError } from "./errors.ts";
 import { isReservedEvent } from "./protocol/events.ts";
 import { assertPayload } from "./protocol/frame.ts";
 import { Groups } from "./pubsub/groups.ts";
+import type { EndpointParts } from "./pubsub/parts.ts";
 import { PubSub } from "./pubsub/pubsub.ts";
 import type { Connection } from "./socket/connection.ts";
 import type { TelemetryListener } from "./telemetry/events.ts";
@@ -217,6 +218,9 @@ class RunningEndpoint implements Endpoint<never> {
   readonly handler: Handler;
   readonly #pubsub = new PubSub();
   readonly #telemetry: Telemetry;
+  readonly #parts: EndpointParts;
+  /** What parts of the library do when the endpoint begins to close. */
+  readonly #closing: (() => void)[] = [];
   readonly #clock: Clock;
   readonly #transports: Transports;
   /** Connections by socket id. */
@@ -257,8 +261,20 @@ class RunningEndpoint implements Endpoint<never> {
       onOpen: (connection, since) => this.#opened(connection, since),
       onClosed: (connection) => this.#closed(connection),
     });
-    this.#pubsub.onControl(({ id }) => this.#disconnectHere(id));
+    this.#pubsub.onControl((message) => {
+      if (message.kind === "disconnect") this.#disconnectHere(message.id);
+    });
+    this.#parts = {
+      pubsub: this.#pubsub,
+      clock: this.#clock,
+      telemetry: this.#telemetry,
+      onClose: (task) => void this.#closing.push(task),
+    };
     this.handler = this.#makeHandler();
+  }
+
+  get "~parts"(): EndpointParts {
+    return this.#parts;
   }
 
   get connectionCount(): number {
@@ -376,6 +392,7 @@ class RunningEndpoint implements Endpoint<never> {
   }
 
   async close(): Promise<void> {
+    for (const task of this.#closing.splice(0)) task();
     const servers = [...this.#servers].map(closeServer);
     const cancel = this.#clock.after(closeGraceMs, () => {
       this.#transports.terminate();

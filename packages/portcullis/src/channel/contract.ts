@@ -7,6 +7,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Acceptance, Awaitable, Rejection, Reply, Stop } from "../outcome.ts";
 import type { TopicParams } from "../protocol/topic.ts";
+import type { EndpointParts } from "../pubsub/parts.ts";
 
 /** Any Standard Schema: Zod, Valibot, ArkType, your own. */
 export type Schema = StandardSchemaV1;
@@ -141,6 +142,8 @@ export interface Channel<Assigns, Params, Out> {
 
 /** What a channel sees of its endpoint. */
 export interface EndpointHandle {
+  /** For parts of the library, such as presence; not for programs. */
+  readonly "~parts": EndpointParts;
   /** Tells every subscriber of any topic. */
   broadcast(topic: string, event: string, payload: object): void;
   /** Tells those of this process only. */

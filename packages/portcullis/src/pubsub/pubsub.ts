@@ -27,11 +27,19 @@ export interface Subscriber {
  * A command between the nodes of one cluster. It travels apart from topics, so that no broadcast, however named, can be
  * mistaken for one.
  */
-export interface ControlMessage {
-  readonly kind: "disconnect";
-  /** The socket id whose connections are to end. */
-  readonly id: string;
-}
+export type ControlMessage =
+  | {
+      readonly kind: "disconnect";
+      /** The socket id whose connections are to end. */
+      readonly id: string;
+    }
+  | {
+      readonly kind: "presence";
+      /** Which presence it is about: an endpoint may have several. */
+      readonly name: string;
+      /** What its trackers tell each other: plain JSON, to be read as coming from anybody. */
+      readonly data: unknown;
+    };
 
 /** The subscriptions of one endpoint. */
 export class PubSub {

@@ -3,6 +3,7 @@
 import type { AnyChannel } from "../../src/channel/channel.ts";
 import { bounds } from "../../src/limit/bounds.ts";
 import { type SerializerName, serializers } from "../../src/protocol/serializer.ts";
+import type { EndpointParts } from "../../src/pubsub/parts.ts";
 import { PubSub } from "../../src/pubsub/pubsub.ts";
 import { Connection, type ConnectionLimits } from "../../src/socket/connection.ts";
 import type { TelemetryEvent, TelemetryEvents } from "../../src/telemetry/events.ts";
@@ -44,6 +45,9 @@ export class World {
   readonly logger: RecordingLogger = new RecordingLogger();
   readonly events: { readonly name: TelemetryEvent; readonly metadata: object }[] = [];
   readonly disconnected: string[] = [];
+  readonly parts: EndpointParts;
+  /** What is to run when the endpoint closes. */
+  readonly closing: (() => void)[] = [];
   readonly #channels: readonly AnyChannel[];
   readonly #limits: ConnectionLimits;
   readonly #telemetry: Telemetry;
@@ -56,6 +60,12 @@ export class World {
       clock: this.clock,
       listener: (name, metadata) => void this.events.push({ name, metadata }),
     });
+    this.parts = {
+      pubsub: this.pubsub,
+      clock: this.clock,
+      telemetry: this.#telemetry,
+      onClose: (task) => void this.closing.push(task),
+    };
   }
 
   connect(options: ClientOptions = {}): Client {
@@ -65,6 +75,7 @@ export class World {
       channels: this.#channels.map((channel) => channel["~runtime"]),
       pubsub: this.pubsub,
       endpoint: {
+        "~parts": this.parts,
         broadcast: (topic: string, event: string, payload: object) => this.pubsub.broadcast(topic, event, payload),
         localBroadcast: (topic: string, event: string, payload: object) =>
           this.pubsub.localBroadcast(topic, event, payload),
