@@ -136,6 +136,11 @@ function kindOf(value: unknown): string | undefined {
   return typeof value === "object" && value !== null ? (value as { readonly [brand]?: string })[brand] : undefined;
 }
 
+/** Whether `value` was made by any of the four. */
+export function isOutcome(value: unknown): value is Outcome {
+  return kindOf(value) !== undefined;
+}
+
 /** Whether `value` was made by {@link accept}. */
 export function isAcceptance(value: unknown): value is Acceptance {
   return kindOf(value) === "accept";

@@ -6,7 +6,15 @@
 
 import type { Cancel, Clock } from "../clock.ts";
 
-/** Any object with these four methods: `console`, pino, winston, your own. */
+/**
+ * Any object with these four methods: `console`, winston, your own. What a method throws is swallowed. Details are a second
+ * argument; pino wants them first, so wrap it.
+ *
+ * @example
+ * ```ts
+ * const logger: Logger = { ...silentLogger, error: (message, details) => pino.error(details ?? {}, message) };
+ * ```
+ */
 export interface Logger {
   debug(message: string, details?: object): void;
   info(message: string, details?: object): void;
@@ -65,8 +73,7 @@ export class LimitedLog {
       return;
     }
     this.#recent.set(key, { level, count: 0, message, cancel: this.#afterWindow(key) });
-    if (details === undefined) this.#logger[level](message());
-    else this.#logger[level](message(), details);
+    this.#say(level, message, details);
   }
 
   /** Writes what is counted and not yet written. */
@@ -94,6 +101,16 @@ export class LimitedLog {
   }
 
   #writeCount({ level, count, message }: Recent): void {
-    if (count > 0) this.#logger[level](`${message()} (${count} more like it within a second)`);
+    if (count > 0) this.#say(level, () => `${message()} (${count} more like it within a second)`);
+  }
+
+  /** A logger that throws (a full disk, a closed pipe) must not end the process: clients can provoke most lines. */
+  #say(level: Level, message: () => string, details?: object): void {
+    try {
+      if (details === undefined) this.#logger[level](message());
+      else this.#logger[level](message(), details);
+    } catch {
+      // There is nobody left to tell.
+    }
   }
 }

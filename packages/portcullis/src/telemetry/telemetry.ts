@@ -9,12 +9,10 @@ import type { TelemetryEvent, TelemetryEvents, TelemetryListener } from "./event
 import { LimitedLog, type Logger } from "./logger.ts";
 
 export class Telemetry {
-  readonly logger: Logger;
   readonly #lines: LimitedLog;
   readonly #listener: TelemetryListener | null;
 
   constructor(options: { logger: Logger; clock: Clock; listener: TelemetryListener | null }) {
-    this.logger = options.logger;
     this.#lines = new LimitedLog(options.logger, options.clock);
     this.#listener = options.listener;
   }

@@ -10,7 +10,7 @@ import { type IncomingMessage, validateHeaderName, validateHeaderValue } from "n
 import { checkPayload } from "../channel/payload.ts";
 import { type ErrorCode, errorTable, type RefusalCode } from "../errors.ts";
 import { bounds } from "../limit/bounds.ts";
-import { isAcceptance, isRejection, isThenable } from "../outcome.ts";
+import { isAcceptance, isOutcome, isRejection, isThenable } from "../outcome.ts";
 import { type Serializer, serializerFor } from "../protocol/serializer.ts";
 import { collectInfo } from "../socket/connect-info.ts";
 import type { ConnectionIdentity } from "../socket/connection.ts";
@@ -176,10 +176,6 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
     subprotocol: checks.offered.selected,
     identity: { serializer: checks.serializer, assigns, socketId, transport: knock.transport },
   };
-}
-
-function isOutcome(value: object): boolean {
-  return Object.getOwnPropertySymbols(value).includes(Symbol.for("portcullis.outcome"));
 }
 
 function queryOf({ url = "" }: IncomingMessage): string {

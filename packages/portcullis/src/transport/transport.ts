@@ -40,11 +40,6 @@ export class Transports {
     return this.#routes.reduce((sum, { transport }) => sum + transport.size, 0);
   }
 
-  /** Whether a request's path is one of ours. */
-  owns(url: string | undefined): boolean {
-    return this.#find(url) !== null;
-  }
-
   /** Handles a request without upgrade headers: whatever it would be refused for, or 400. False when it isn't ours. */
   handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
     const found = this.#find(request.url);

@@ -127,3 +127,19 @@ describe("loggers", () => {
     }
   });
 });
+
+test("what a logger throws ends nobody, neither the writer nor the clock", () => {
+  const tried: string[] = [];
+  const refuse = (message: string): never => {
+    tried.push(message);
+    throw new Error("the disk is full");
+  };
+  const clock = new FakeClock();
+  const log = new LimitedLog({ debug: refuse, info: refuse, warn: refuse, error: refuse }, clock);
+  log.write("error", "kind", () => "first", { error: new Error("of a handler") });
+  log.write("error", "kind", () => "second");
+  clock.advance(1_000);
+  log.write("warn", "other", () => "third");
+  log.flush();
+  expect(tried).toEqual(["first", "second (1 more like it within a second)", "third"]);
+});
