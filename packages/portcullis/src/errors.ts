@@ -62,6 +62,7 @@ export const errorTable = {
     means: "A frame was no message: bad JSON, wrong shape, lying sizes.",
   },
   frame_too_large: { ends: "close", closeCode: 1009, means: "A frame, its fragments counted together, was too long." },
+  fragments_max: { ends: "close", closeCode: 1008, means: "A message came in more fragments or chunks than are kept." },
   protocol_violated: { ends: "close", closeCode: 1002, means: "Bytes that are no WebSocket frame (RFC 6455, 7.4.1)." },
   text_invalid: { ends: "close", closeCode: 1007, means: "A text frame was not UTF-8 (RFC 6455, 8.1)." },
   idle: {

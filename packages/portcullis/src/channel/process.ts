@@ -28,6 +28,8 @@ export interface ChannelHost {
   readonly transport: string;
   readonly endpoint: EndpointHandle;
   readonly mailboxMax: number;
+  /** So many messages of the program would wait for one channel. */
+  mailboxGrew(process: ChannelProcess, count: number): void;
   write(data: FrameData): void;
   writeShared(frame: SharedFrame): void;
   /** Writes after everything that arrived together with the current frame has been handled. */
@@ -276,6 +278,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
       this.#drain();
       return;
     }
+    this.#host.mailboxGrew(this, this.#mailbox.length + 1);
     if (this.#mailbox.length >= this.#host.mailboxMax) {
       // Nobody has joined yet: the join crashes, see #answered.
       if (this.#state === "joining") this.end({ kind: "closed" });
@@ -446,7 +449,11 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     const reason: LeaveReason = { kind: "error", error };
     if (!this.#begin(reason)) return;
     this.#host.crashed(this, error);
-    this.#runLeaveHook(reason, () => this.#host.write(this.#closeFrame(errorEvent, { reason: reasons.channelCrash })));
+    const farewell = (): void => this.#host.write(this.#closeFrame(errorEvent, { reason: reasons.channelCrash }));
+    if (!this.#busy) return this.#runLeaveHook(reason, farewell);
+    // From outside of a handler that is still running: the hook has its turn after it, the client is told now.
+    farewell();
+    this.#pendingEnd = reason;
   }
 
   /**

@@ -327,6 +327,11 @@ export class Connection implements ChannelHost {
     const { pendingFramesMax, pendingBytesMax } = this.#context.limits;
     if (!this.#paused && (this.#pendingFrames >= pendingFramesMax || this.#pendingBytes >= pendingBytesMax)) {
       this.#paused = true;
+      this.#context.telemetry.emit("limit.reached", {
+        mount: this.#context.mount,
+        limit: "pendingFramesMax",
+        max: pendingFramesMax,
+      });
       this.#sink.pause();
     }
   }
@@ -383,6 +388,16 @@ export class Connection implements ChannelHost {
     if (message.event === joinEvent) telemetry.emit("channel.refused", { mount, pattern: null, code });
     else telemetry.emit("message.dropped", { mount, pattern: null, code });
     this.#reply(message, null, "error", response);
+  }
+
+  mailboxGrew(_process: ChannelProcess, count: number): void {
+    const { limits, mount, telemetry } = this.#context;
+    const max = limits.mailboxMax;
+    if (count === Math.ceil(max * limits.warnAt)) {
+      telemetry.emit("limit.warned", { mount, limit: "mailboxMax", value: count, max });
+    } else if (count === max + 1) {
+      telemetry.emit("limit.reached", { mount, limit: "mailboxMax", max });
+    }
   }
 
   // --- what channels report (ChannelHost) ---------------------------------------------------------------------------

@@ -15,7 +15,13 @@ export interface TelemetryEvents {
     readonly code: string;
     readonly status: number;
   };
-  "socket.closed": { readonly mount: string; readonly transport: string; readonly closeCode: number };
+  /** `code` is one of the error table's where the server ended it, `null` where the client or the network did. */
+  "socket.closed": {
+    readonly mount: string;
+    readonly transport: string;
+    readonly closeCode: number;
+    readonly code: string | null;
+  };
   "channel.joined": { readonly mount: string; readonly pattern: string };
   "channel.refused": { readonly mount: string; readonly pattern: string | null; readonly code: string };
   "channel.left": { readonly mount: string; readonly pattern: string; readonly reason: string };

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type IncomingMessage, validateHeaderName, validateHeaderValue } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { checkPayload } from "../channel/payload.ts";
 import { type ErrorCode, errorTable, type RefusalCode } from "../errors.ts";
 import { bounds } from "../limit/bounds.ts";
@@ -19,6 +19,7 @@ import { type Attempt, AuthenticateCall, ConnectCall } from "./attempt.ts";
 import { type OfferedSubprotocols, phoenixSubprotocol, readHeaderTokens, readSubprotocols } from "./credential.ts";
 import type { Mount, RefusalResponse } from "./mount.ts";
 import type { OriginPolicy } from "./origin.ts";
+import { checkedResponse, quote, quoteNames } from "./refusal.ts";
 
 /** What a transport asks. */
 export interface Knock {
@@ -313,40 +314,8 @@ function refuseReason(
   return { ...refused, response: checkedResponse({ ...response, status: response.status ?? refused.response.status }) };
 }
 
-/** An application puts reasons into headers, and clients into reasons what they like. */
-function checkedResponse(response: RefusalResponse): RefusalResponse {
-  const { status, body, headers = {} } = response;
-  if (!Number.isInteger(status) || status < 300 || status > 599)
-    throw new RangeError(`Expected refusal to return a status between 300 and 599, got ${String(status)}.`);
-  if (body !== undefined && typeof body !== "string")
-    throw new TypeError(`Expected refusal to return a string as body, got ${typeof body}.`);
-  for (const [name, value] of Object.entries(headers)) {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-    if (typeof value !== "string")
-      throw new TypeError(`Expected refusal to return strings as headers, got ${typeof value}.`);
-  }
-  return response;
-}
-
 function failed(mount: Mount, error: unknown): Refused {
   const message = `connecting to ${mount.path} failed, and the connection was refused (connect_failed)`;
   mount.environment.telemetry.error(`connect_failed ${mount.path}`, message, error);
   return { ok: false, code: "connect_failed" satisfies ErrorCode, response: { status: statusOf("connect_failed") } };
-}
-
-/** Client data in a log line: short, on one line, and visibly a quotation. */
-function quote(value: unknown): string {
-  const text = typeof value === "string" ? value : typeof value;
-  const short = JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
-  // What a terminal takes for a command or a line break, and JSON leaves as it is.
-  return short.replaceAll(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-}
-
-/** Names of subprotocols are short. What is longer may be a token that was put there in a way nobody here reads. */
-function quoteNames(names: readonly string[]): string {
-  return quote(names.map((name) => (name.length > 24 ? "[FILTERED]" : name)).join(", "));
 }

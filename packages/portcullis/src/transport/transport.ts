@@ -121,11 +121,15 @@ export class Transports {
 
   #admit({ route, variables }: Found, request: IncomingMessage, attempt: Attempt): Promise<Admission> {
     if (this.#closing) {
-      return Promise.resolve({
-        ok: false,
+      const { status } = errorTable.shutting_down;
+      const { path, environment } = route.mount;
+      environment.telemetry.emit("socket.refused", {
+        mount: path,
+        transport: "websocket",
         code: "shutting_down",
-        response: { status: errorTable.shutting_down.status },
+        status,
       });
+      return Promise.resolve({ ok: false, code: "shutting_down", response: { status } });
     }
     const knock = {
       request,

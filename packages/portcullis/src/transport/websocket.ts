@@ -12,9 +12,11 @@ import { WebSocket, WebSocketServer } from "ws";
 import type { LeaveReason } from "../channel/contract.ts";
 import type { SharedFrame } from "../channel/fastlane.ts";
 import { type CloseCode, errorTable } from "../errors.ts";
+import { bounds } from "../limit/bounds.ts";
 import type { FrameData } from "../protocol/message.ts";
 import { Connection, type ConnectionIdentity, type Sink } from "../socket/connection.ts";
 import type { Mount, WebSocketMount } from "./mount.ts";
+import { toWire, wsErrors } from "./wire.ts";
 
 /** What a transport tells its endpoint. */
 export interface TransportEvents {
@@ -105,11 +107,11 @@ export class WebSocketTransport {
     return this.#options;
   }
 
-  closed(connection: WebSocketConnection, closeCode: number): void {
+  closed(connection: WebSocketConnection, closeCode: number, code: CloseCode | null): void {
     if (!this.#connections.delete(connection)) return;
     this.#events.onClosed(connection.connection);
     const { environment, path } = this.#mount;
-    environment.telemetry.emit("socket.closed", { mount: path, transport: "websocket", closeCode });
+    environment.telemetry.emit("socket.closed", { mount: path, transport: "websocket", closeCode, code });
     if (this.#connections.size > 0) return;
     this.#cancelSweep?.();
     this.#cancelSweep = null;
@@ -167,8 +169,10 @@ function onControlFrame(this: WebSocket): void {
 function onClose(this: WebSocket, code: number): void {
   (this as Owned)[owner]?.gone(code);
 }
-/** `ws` closes by itself with the right code (1002, 1007, 1009); without a listener the process would die. */
-function onError(): void {}
+/** `ws` closes by itself with the right code; without a listener the process would die. */
+function onError(this: WebSocket, error: Error): void {
+  (this as Owned)[owner]?.failed((error as NodeJS.ErrnoException).code ?? "");
+}
 
 class WebSocketConnection implements Sink {
   readonly connection: Connection;
@@ -177,6 +181,9 @@ class WebSocketConnection implements Sink {
   readonly #transport: WebSocketTransport;
   readonly #deflating: boolean;
   #seenAt: number;
+  /** Why it ends, where that is known here. */
+  #code: CloseCode | null = null;
+  #backlogWarned = false;
   #inflatedBytes = 0;
   #handledCount = 0;
 
@@ -222,9 +229,18 @@ class WebSocketConnection implements Sink {
     this.#seenAt = this.#transport.mount.environment.clock.now();
   }
 
-  gone(code: number): void {
+  gone(closeCode: number): void {
     this.connection.closed({ kind: "closed" });
-    this.#transport.closed(this, code);
+    this.#transport.closed(this, closeCode, this.#code);
+  }
+
+  failed(wsCode: string): void {
+    if (!wsCode.startsWith("WS_ERR_")) return;
+    const code = wsErrors[wsCode] ?? "protocol_violated";
+    this.#code ??= code;
+    const { environment, path } = this.#transport.mount;
+    const text = `portcullis: a connection to ${path} was closed (${code}): ${errorTable[code].means}`;
+    environment.telemetry.warn(`${code} ${path}`, () => text);
   }
 
   endIfIdle(now: number): void {
@@ -249,26 +265,25 @@ class WebSocketConnection implements Sink {
   // --- Sink ---------------------------------------------------------------------------------------------------------
 
   write(data: FrameData): void {
-    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    if (!this.#takes()) return;
     if (this.#deflating) this.#webSocket.send(data);
     else this.#put(toWire(data));
-    this.#checkBacklog();
   }
 
   writeShared(frame: SharedFrame): void {
-    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    if (!this.#takes()) return;
     if (this.#deflating) {
       this.#webSocket.send(frame.data);
     } else {
       frame.wire ??= toWire(frame.data);
       this.#put(frame.wire);
     }
-    this.#checkBacklog();
   }
 
   close(code: CloseCode): void {
     // A peer that was held back must be read again, or its answer to the close never arrives.
     if (this.connection.paused) this.#webSocket.resume();
+    this.#code ??= code;
     this.#webSocket.close(errorTable[code].closeCode);
   }
 
@@ -302,11 +317,22 @@ class WebSocketConnection implements Sink {
     if (this.#socket.writableLength > corkedBytesMax) this.#socket.uncork();
   }
 
-  #checkBacklog(): void {
+  /**
+   * Whether there is somebody to write to. What already waits is counted and not what is to come: one message of any size
+   * reaches a client that reads.
+   */
+  #takes(): boolean {
+    if (this.#webSocket.readyState !== WebSocket.OPEN) return false;
     const { outgoingBytesMax } = this.#transport.options;
-    const backlog = this.#deflating ? this.#webSocket.bufferedAmount : this.#socket.writableLength;
-    if (backlog <= outgoingBytesMax) return;
     const { environment, path } = this.#transport.mount;
+    const backlog = this.#deflating ? this.#webSocket.bufferedAmount : this.#socket.writableLength;
+    if (backlog <= outgoingBytesMax) {
+      if (this.#backlogWarned || backlog < outgoingBytesMax * bounds.warnAt) return true;
+      this.#backlogWarned = true;
+      const limit = { mount: path, limit: "outgoingBytesMax", value: backlog, max: outgoingBytesMax };
+      environment.telemetry.emit("limit.warned", limit);
+      return true;
+    }
     environment.telemetry.emit("limit.reached", { mount: path, limit: "outgoingBytesMax", max: outgoingBytesMax });
     environment.telemetry.warn(
       `slow_reader ${path}`,
@@ -316,26 +342,6 @@ class WebSocketConnection implements Sink {
     this.connection.end("slow_reader", { kind: "closed" });
     // Its close frame stands behind everything it doesn't read: waiting for the answer would keep all of that.
     this.#webSocket.terminate();
+    return false;
   }
-}
-
-/** A frame as the server sends it: not masked, not fragmented (RFC 6455, 5.2). */
-function toWire(data: FrameData): Buffer {
-  const length = typeof data === "string" ? Buffer.byteLength(data) : data.length;
-  const headerLength = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-  const frame = Buffer.allocUnsafe(headerLength + length);
-  frame[0] = typeof data === "string" ? 0x81 : 0x82;
-  if (length < 126) {
-    frame[1] = length;
-  } else if (length < 65_536) {
-    frame[1] = 126;
-    frame.writeUInt16BE(length, 2);
-  } else {
-    frame[1] = 127;
-    frame.writeUIntBE(0, 2, 2);
-    frame.writeUIntBE(length, 4, 6);
-  }
-  if (typeof data === "string") frame.write(data, headerLength, "utf8");
-  else frame.set(data, headerLength);
-  return frame;
 }
