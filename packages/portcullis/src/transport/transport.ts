@@ -72,20 +72,15 @@ export class Transports {
       gone = true;
       attempt.end();
     };
-    // A socket that nobody reads doesn't tell that its peer has hung up. Frames sent ahead stay where they are.
-    const onReadable = (): void => {
-      if (socket.readableLength === 0) socket.read(0);
-    };
     // Until there is a connection nobody else listens, and an unheard error would end the process.
     socket.on("error", onGone);
     socket.once("close", onGone);
+    // A peer that hangs up ends its half; the server's half would stay open (`allowHalfOpen` of node:http).
     socket.once("end", onGone);
-    socket.on("readable", onReadable);
     void this.#admit(found, request, attempt).then((admission) => {
       socket.off("error", onGone);
       socket.off("close", onGone);
       socket.off("end", onGone);
-      socket.off("readable", onReadable);
       if (gone) return void socket.destroy();
       // The endpoint may have been closed while this client was being looked at.
       if (this.#closing) return writeRefusal(socket, { status: errorTable.shutting_down.status });

@@ -22,7 +22,8 @@ async function gated(): Promise<{
   readonly waiting: ReturnType<typeof gatedSocket>["waiting"];
 }> {
   const { socket, waiting } = gatedSocket();
-  const world = await arena({ sockets: { "/socket": { socket, channels: [] } } });
+  // So long that no abort can come from it.
+  const world = await arena({ sockets: { "/socket": { socket, channels: [], connectTimeoutMs: 600_000 } } });
   return { world, waiting };
 }
 

@@ -103,6 +103,7 @@ test("how long an answer is, is not for the mount to say", async () => {
   const { response } = await knock();
   expect(response.body).toBe("12345");
   expect(response.head.match(/content-length/gi)).toHaveLength(1);
+  expect(response.headers.get("content-length")).toBe("5");
   expect(response.head).toContain("connection: close");
   expect(response.head).not.toMatch(/transfer-encoding/i);
 });
