@@ -35,11 +35,8 @@ export function requestReader(trustedProxies: readonly string[]): RequestReader 
   };
   return {
     peer(request) {
-      const tls = isTls(request) || firstOf(forwarded(request, "x-forwarded-proto")) === "https";
-      const hops =
-        forwarded(request, "x-forwarded-for")
-          ?.split(",")
-          .map((hop) => hop.trim()) ?? [];
+      const tls = isTls(request) || lastOf(forwarded(request, "x-forwarded-proto")) === "https";
+      const hops = forwarded(request, "x-forwarded-for")?.split(",").map(toHop) ?? [];
       // The right-most hop nobody vouches for is the client; what stands left of it, the client may have made up.
       const client = hops.reverse().find((hop) => !isTrusted(hop));
       if (client !== undefined && isIP(client) !== 0) return { address: client, port: 0, tls };
@@ -47,13 +44,13 @@ export function requestReader(trustedProxies: readonly string[]): RequestReader 
     },
     uri(request) {
       const scheme =
-        (firstOf(forwarded(request, "x-forwarded-proto")) ?? (isTls(request) ? "https" : "http")) === "https"
+        (lastOf(forwarded(request, "x-forwarded-proto")) ?? (isTls(request) ? "https" : "http")) === "https"
           ? "https"
           : "http";
-      const authority = firstOf(forwarded(request, "x-forwarded-host")) ?? request.headers.host ?? "";
+      const authority = lastOf(forwarded(request, "x-forwarded-host")) ?? request.headers.host ?? "";
       const match = /^(\[[0-9A-Fa-f:.]+\]|[^:]*)(?::(\d{1,5}))?$/.exec(authority);
       const port = Number(
-        firstOf(forwarded(request, "x-forwarded-port")) ?? match?.[2] ?? (scheme === "https" ? 443 : 80),
+        lastOf(forwarded(request, "x-forwarded-port")) ?? match?.[2] ?? (scheme === "https" ? 443 : 80),
       );
       const url = request.url ?? "/";
       const mark = url.indexOf("?");
@@ -77,8 +74,15 @@ function toAddress(address: string | undefined): string {
   return (address ?? "").replace(/^::ffff:(?=\d+\.)/, "");
 }
 
-function firstOf(list: string | null): string | null {
-  return list === null ? null : (list.split(",")[0] as string).trim();
+/** An entry of X-Forwarded-For: some proxies write the port too, `1.2.3.4:5678` or `[::1]:5678`. */
+function toHop(entry: string): string {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|(\d{1,3}(?:\.\d{1,3}){3}))(?::\d{1,5})?$/.exec(entry.trim());
+  return toAddress(match?.[1] ?? match?.[2] ?? entry.trim());
+}
+
+/** Of several values the last: the proxy we trust wrote it, and whoever was before it may be anybody. */
+function lastOf(list: string | null): string | null {
+  return list === null ? null : (list.split(",").at(-1) as string).trim();
 }
 
 function addTo(list: BlockList, entry: string): void {
