@@ -20,6 +20,7 @@ import type { Connection } from "./socket/connection.ts";
 import type { TelemetryListener } from "./telemetry/events.ts";
 import { consoleLogger, type Logger } from "./telemetry/logger.ts";
 import { Telemetry } from "./telemetry/telemetry.ts";
+import { DerivedKeys } from "./token/key.ts";
 import { createTokens, type Tokens } from "./token/token.ts";
 import { createMount, type MountOptions } from "./transport/mount.ts";
 import { requestReader } from "./transport/proxy.ts";
@@ -171,6 +172,8 @@ export type SocketsOf<Of> = Of extends { readonly "~sockets"?: infer Sockets } ?
 
 /** How long `close()` waits for clients to answer before it cuts them. */
 const closeGraceMs = 5_000;
+/** Keys of session cookies that are remembered: one for each kind of cookie and secret. */
+const sessionKeysMax = 32;
 /** Handshakes that dribble: how long TLS, and then the headers of a request, may take on a server of ours. */
 const headersTimeoutMs = 10_000;
 
@@ -243,6 +246,7 @@ class RunningEndpoint implements Endpoint<never> {
       pubsub: this.#pubsub,
       telemetry: this.#telemetry,
       tokens: this.tokens,
+      keys: new DerivedKeys([options.secretKeyBase].flat(), sessionKeysMax),
       clock: this.#clock,
       endpoint: this,
       reader: requestReader(options.trustedProxies ?? []),

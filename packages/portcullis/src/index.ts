@@ -44,9 +44,23 @@ export {
 } from "./outcome.ts";
 export type { ConnectInfo, ConnectInfoItem, InfoOf } from "./socket/connect-info.ts";
 export type { Params } from "./socket/params.ts";
+export {
+  type CookieSessionOptions,
+  cookieSession,
+  type RequestSessionOptions,
+  requestSession,
+  type SessionSource,
+} from "./socket/session.ts";
+export {
+  createSessionCookies,
+  type Session,
+  type SessionCookieOptions,
+  type SessionCookies,
+} from "./socket/session-cookie.ts";
 export { type AnySocket, type ConnectRequest, defineSocket, type SocketDefinition } from "./socket/socket.ts";
 export type { TelemetryEvent, TelemetryEvents, TelemetryListener } from "./telemetry/events.ts";
 export { consoleLogger, type Logger, silentLogger } from "./telemetry/logger.ts";
 export type { CredentialPlace } from "./transport/credential.ts";
+export { type Csrf, csrf } from "./transport/csrf.ts";
 export type { MountOptions, RefusalResponse, WebSocketOptions } from "./transport/mount.ts";
 export type { Origins, ParsedOrigin } from "./transport/origin.ts";

@@ -31,6 +31,9 @@ export const bounds = {
   queryDepthMax: 10,
   /** Bytes of a credential wherever it travels. Over it the credential counts as invalid. */
   credentialBytesMax: 8_192,
+  /** Bytes of a session in a cookie, inflated, and terms in it. Over it there is no session. */
+  sessionBytesMax: 65_536,
+  sessionElementsMax: 4_096,
   /** Headers of one request. Over it: 431. */
   headersMax: 200,
   /** How long authenticating and `connect` may take together. Over it: 503. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isSessionSource, type SessionSource } from "./session.ts";
+
 /** Where a connection comes from. */
 export interface PeerInfo {
   readonly address: string;
@@ -35,15 +37,26 @@ export interface ConnectInfo {
   readonly authToken: string | null;
 }
 
-/** An entry of `connectInfo`: a name, or an object of values of your own that are handed over as they are. */
-export type ConnectInfoItem = keyof ConnectInfo | Readonly<Record<string, unknown>>;
+/**
+ * An entry of `connectInfo`: a name, a source of sessions, or an object of values of your own that are handed over as they
+ * are.
+ */
+export type ConnectInfoItem = keyof ConnectInfo | SessionSource | Readonly<Record<string, unknown>>;
 
 /** The `info` a list of items yields. */
 export type InfoOf<Items extends readonly ConnectInfoItem[]> = Pick<
   ConnectInfo,
   Extract<Items[number], keyof ConnectInfo>
 > &
-  UnionToIntersection<Exclude<Items[number], string>>;
+  UnionToIntersection<Exclude<Items[number], string | SessionSource>> &
+  SessionInfo<Extract<Items[number], SessionSource>>;
+
+type SessionInfo<Source> = [Source] extends [never]
+  ? unknown
+  : {
+      /** `null` without a session, and where the param `_csrf_token` doesn't fit it. */
+      readonly session: Source extends SessionSource<infer Content> ? Content | null : never;
+    };
 
 type UnionToIntersection<Union> = [Union] extends [never]
   ? unknown
@@ -56,6 +69,7 @@ export interface RequestFacts {
   readonly peer: () => PeerInfo;
   readonly uri: () => UriInfo;
   readonly authToken: string | null;
+  readonly session: unknown;
   /** Name, value, name, value, as node:http's `rawHeaders`. */
   readonly rawHeaders: readonly string[];
 }
@@ -64,7 +78,8 @@ export interface RequestFacts {
 export function collectInfo(items: readonly ConnectInfoItem[], facts: RequestFacts): Readonly<Record<string, unknown>> {
   const info: Record<string, unknown> = {};
   for (const item of items) {
-    if (typeof item !== "string") Object.assign(info, item);
+    if (isSessionSource(item)) info["session"] = facts.session;
+    else if (typeof item !== "string") Object.assign(info, item);
     else info[item] = lookUp(item, facts);
   }
   return info;

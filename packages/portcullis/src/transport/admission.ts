@@ -20,6 +20,7 @@ import { type OfferedSubprotocols, phoenixSubprotocol, readHeaderTokens, readSub
 import type { Mount, RefusalResponse } from "./mount.ts";
 import type { OriginPolicy } from "./origin.ts";
 import { checkedResponse, quote, quoteNames } from "./refusal.ts";
+import { sessionFor } from "./session.ts";
 
 /** What a transport asks. */
 export interface Knock {
@@ -150,10 +151,13 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
   }
 
   // Looked up only where the socket asks for them: most don't, and asking the kernel for a peer's address is not free.
+  let session = sessionFor(mount, knock.request, params);
+  if (isThenable(session)) session = await session;
   const info = collectInfo(socket.connectInfo, {
     peer: () => reader.peer(knock.request),
     uri: () => reader.uri(knock.request),
     authToken,
+    session,
     rawHeaders: knock.request.rawHeaders,
   });
   let result: unknown = {};

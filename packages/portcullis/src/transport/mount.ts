@@ -12,8 +12,10 @@ import { bounds } from "../limit/bounds.ts";
 import type { SerializerName } from "../protocol/serializer.ts";
 import type { PubSub } from "../pubsub/pubsub.ts";
 import type { ConnectionContext } from "../socket/connection.ts";
+import { type SessionRuntime, sessionSourceIn } from "../socket/session.ts";
 import type { AnySocket, SocketRuntime } from "../socket/socket.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { DerivedKeys } from "../token/key.ts";
 import type { Tokens } from "../token/token.ts";
 import type { CredentialPlace } from "./credential.ts";
 import { type OriginPolicy, type Origins, originPolicy } from "./origin.ts";
@@ -54,6 +56,13 @@ export interface MountOptions {
   readonly channels: readonly AnyChannel[];
   /** Which pages may connect. Default `true`: those of the endpoint's own host. */
   readonly origins?: Origins;
+  /**
+   * For sockets that ask for a session: whether `connect` sees it only with a `_csrf_token` that fits. Default `true`.
+   * `false` leaves the origin check alone to keep strangers' pages out, and is refused together with `origins: false`.
+   * `"any-site"`: not even that, so any page can connect as whoever looks at it; only for sessions that say nothing of who
+   * somebody is.
+   */
+  readonly csrf?: boolean | "any-site";
   /** Where credentials are read. Default `["subprotocol", "header"]`. Two at once are refused. */
   readonly from?: readonly CredentialPlace[];
   /** Subprotocols spoken here, by preference. Default none: what clients offer is ignored. */
@@ -80,6 +89,8 @@ export interface MountEnvironment {
   readonly pubsub: PubSub;
   readonly telemetry: Telemetry;
   readonly tokens: Tokens;
+  /** Of the same secrets, for what is no token. */
+  readonly keys: DerivedKeys;
   readonly clock: Clock;
   readonly endpoint: EndpointHandle;
   readonly reader: RequestReader;
@@ -97,6 +108,9 @@ export interface Mount {
   readonly subprotocols: readonly string[];
   readonly serializers: readonly SerializerName[];
   readonly refusal: NonNullable<MountOptions["refusal"]> | null;
+  readonly session: SessionRuntime | null;
+  /** Whether a session needs its CSRF token. */
+  readonly csrf: boolean;
   readonly connectTimeoutMs: number;
   readonly websocket: WebSocketMount | null;
 }
@@ -117,6 +131,7 @@ const knownKeys = new Set<string>([
   "socket",
   "channels",
   "origins",
+  "csrf",
   "from",
   "subprotocols",
   "serializers",
@@ -140,7 +155,8 @@ const places: readonly string[] = ["subprotocol", "header", "params"] satisfies 
  * Checks the options of one mount.
  *
  * @throws PortcullisError `definition_invalid` for unknown options, limits that are no positive numbers, a channel of
- * another socket, two channels with the same pattern, or an event declared in `in` that nobody handles.
+ * another socket, two channels with the same pattern, an event declared in `in` that nobody handles, or sessions with neither
+ * an origin check nor a CSRF check.
  */
 export function createMount(path: string, options: MountOptions, environment: MountEnvironment): Mount {
   rejectUnknown(path, options, knownKeys);
@@ -187,6 +203,8 @@ export function createMount(path: string, options: MountOptions, environment: Mo
     subprotocols: options.subprotocols ?? [],
     serializers: options.serializers ?? ["v1", "v2"],
     refusal: options.refusal ?? null,
+    session: sessionOf(path, options),
+    csrf: (options.csrf ?? true) === true,
     connectTimeoutMs: positive("connectTimeoutMs", options.connectTimeoutMs, bounds.connectTimeoutMs),
     websocket: createWebSocketMount(path, options, environment),
     context: {
@@ -218,11 +236,13 @@ function createWebSocketMount(
   if (options.websocket === false) return null;
   const given = typeof options.websocket === "object" ? options.websocket : {};
   rejectUnknown(`${path} (websocket)`, given, knownWebSocketKeys);
+  const origins = given.origins ?? options.origins ?? true;
+  assertSessionGuarded(path, options.csrf, origins);
   const positive = (name: string, value: number | undefined, fallback: number): number =>
     limitOf(path, name, value, fallback);
   return {
     match: compilePath(`${path}/${given.path ?? "websocket"}`),
-    origins: originPolicy(given.origins ?? options.origins ?? true, {
+    origins: originPolicy(origins, {
       mount: path,
       urlHost: environment.urlHost,
       production: environment.production,
@@ -233,6 +253,29 @@ function createWebSocketMount(
     outgoingBytesMax: positive("outgoingBytesMax", given.outgoingBytesMax, bounds.outgoingBytesMax),
     deflate: given.deflate ?? false,
   };
+}
+
+function sessionOf(path: string, { socket, csrf }: MountOptions): SessionRuntime | null {
+  const session = sessionSourceIn(socket["~runtime"].connectInfo);
+  if (csrf !== undefined && typeof csrf !== "boolean" && csrf !== "any-site")
+    throw definitionError(`Expected csrf of ${path} to be true, false or "any-site", got ${typeof csrf}.`);
+  if (csrf !== undefined && session === null) {
+    throw definitionError(
+      `csrf of ${path} has nothing to check: it guards sessions, and the mount's socket asks for none (cookieSession or requestSession in connectInfo).`,
+    );
+  }
+  return session;
+}
+
+/** Cookies come with every page's request. Something has to tell whose page it is: where it came from, or what it knows. */
+function assertSessionGuarded(path: string, csrf: MountOptions["csrf"], origins: Origins): void {
+  if (csrf !== false || origins !== false) return;
+  throw definitionError(
+    `The mount ${path} hands sessions over with neither an origin check (origins: false) nor a CSRF check (csrf: false): any page on any ` +
+      "site could connect as whoever looks at it. To fix it: 1. leave csrf out, and have your pages send csrf.token(state) as param " +
+      '_csrf_token; or 2. name your pages\' origins: origins: ["https://example.com"]; or 3. where the session says nothing of who ' +
+      'somebody is, csrf: "any-site".',
+  );
 }
 
 function rejectUnknown(where: string, options: object, known: ReadonlySet<string>): void {
