@@ -23,6 +23,7 @@ import { Telemetry } from "./telemetry/telemetry.ts";
 import { DerivedKeys } from "./token/key.ts";
 import { createTokens, type Tokens } from "./token/token.ts";
 import { createMount, type MountOptions } from "./transport/mount.ts";
+import { splitPath } from "./transport/path.ts";
 import { requestReader } from "./transport/proxy.ts";
 import { Transports } from "./transport/transport.ts";
 
@@ -216,6 +217,19 @@ function closeServer(own: OwnServer): Promise<void> {
   return own.closed;
 }
 
+/** `/a` and `/a/`, `/:x` and `/:y` are one path: the second would never be reached. */
+function assertDistinct(paths: readonly string[]): void {
+  const seen = new Map<string, string>();
+  for (const path of paths) {
+    const shape = splitPath(path)
+      .map((segment) => (segment.startsWith(":") ? ":" : segment))
+      .join("/");
+    const other = seen.get(shape);
+    if (other !== undefined) throw definitionError(`The sockets on ${other} and ${path} have the same path.`);
+    seen.set(shape, path);
+  }
+}
+
 class RunningEndpoint implements Endpoint<never> {
   readonly tokens: Tokens;
   readonly handler: Handler;
@@ -233,6 +247,7 @@ class RunningEndpoint implements Endpoint<never> {
   readonly #disconnected = new Map<string, number>();
   #disconnectCount = 0;
   readonly #connectTimeoutMs: number;
+  #closed = false;
 
   constructor(options: EndpointOptions<Readonly<Record<string, MountOptions>>>) {
     this.#clock = options.clock ?? systemClock;
@@ -258,12 +273,13 @@ class RunningEndpoint implements Endpoint<never> {
       if (!path.startsWith("/"))
         throw definitionError(`Expected the path of a socket to start with "/", got ${JSON.stringify(path)}.`);
     }
+    assertDistinct(paths);
     const mounts = paths.map((path) => createMount(path, options.sockets[path] as MountOptions, environment));
     this.#connectTimeoutMs = Math.max(0, ...mounts.map((mount) => mount.connectTimeoutMs));
     this.#transports = new Transports(mounts, {
       moment: () => this.#disconnectCount,
       onOpen: (connection, since) => this.#opened(connection, since),
-      onClosed: (connection) => this.#closed(connection),
+      onClosed: (connection) => this.#forget(connection),
     });
     this.#pubsub.onControl((message) => {
       if (message.kind === "disconnect") this.#disconnectHere(message.id);
@@ -320,6 +336,7 @@ class RunningEndpoint implements Endpoint<never> {
   }
 
   async listen({ port, host, tls }: ListenOptions): Promise<Listening> {
+    if (this.#closed) throw new Error("This endpoint was closed, and takes no more connections. Define a new one.");
     const timeouts = {
       headersTimeout: headersTimeoutMs,
       requestTimeout: headersTimeoutMs,
@@ -396,6 +413,7 @@ class RunningEndpoint implements Endpoint<never> {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     for (const task of this.#closing.splice(0)) task();
     const servers = [...this.#servers].map(closeServer);
     const cancel = this.#clock.after(closeGraceMs, () => {
@@ -439,7 +457,7 @@ class RunningEndpoint implements Endpoint<never> {
     if ((this.#disconnected.get(socketId) ?? 0) > since) connection.end("disconnected", { kind: "disconnected" });
   }
 
-  #closed(connection: Connection): void {
+  #forget(connection: Connection): void {
     if (connection.socketId !== null) this.#identified.remove(connection.socketId, connection);
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Every default maximum of Portcullis, in one place. `frameBytesMax`, `outgoingBytesMax` and `idleTimeoutMs` are options of
- * a mount's WebSocket transport, `channelsMax`, `mailboxMax` and `connectTimeoutMs` of the mount; the others are fixed.
+ * Every default maximum of Portcullis, in one place. What applications differ in most is an option of the mount
+ * (`channelsMax`, `mailboxMax`, `connectTimeoutMs`) or of its transport (`frameBytesMax`, `outgoingBytesMax`,
+ * `idleTimeoutMs`), the rest can be changed by the mount's `limits`.
  *
  * @module
  */
@@ -42,6 +43,19 @@ export const bounds = {
   idleTimeoutMs: 60_000,
   /** How long a replaced or leaving channel may keep its connection waiting before it is given up. */
   shutdownMs: 5_000,
+  /** Keys one channel may track in a presence. Over it: `track` refuses. */
+  presenceKeysPerChannelMax: 100,
+  /** Presences under one key of a topic, over all nodes. Over it: `track` refuses. */
+  presenceMetasPerKeyMax: 100,
+  /** Keys of one topic in a presence, over all nodes. Over it: `track` refuses. */
+  presenceKeysPerTopicMax: 10_000,
+  /** UTF-8 bytes of a presence's key, and of a meta as JSON. Over it: `track` and `update` refuse. */
+  presenceKeyBytesMax: 1_024,
+  presenceMetaBytesMax: 4_096,
+  /** Diffs of a topic that wait for a presence's `fetch`. Over it: further changes go into the last of them. */
+  presenceQueueMax: 100,
+  /** Nodes a presence knows at a time. Over it: further ones are not heard. */
+  presenceReplicasMax: 1_000,
   /** Share of a limit at which it is warned of. */
   warnAt: 0.8,
 } as const;

@@ -9,7 +9,6 @@
 import type { IncomingMessage } from "node:http";
 import { checkPayload } from "../channel/payload.ts";
 import { type ErrorCode, errorTable, type RefusalCode } from "../errors.ts";
-import { bounds } from "../limit/bounds.ts";
 import { isAcceptance, isOutcome, isRejection, isThenable } from "../outcome.ts";
 import { type Serializer, serializerFor } from "../protocol/serializer.ts";
 import { collectInfo } from "../socket/connect-info.ts";
@@ -76,11 +75,15 @@ async function decide(mount: Mount, knock: Knock): Promise<Admission> {
   const { request } = knock;
   const { reader } = mount.environment;
   if (request.method !== "GET") return refuse(mount, "method_refused", null);
-  if (request.rawHeaders.length / 2 > bounds.headersMax)
-    return refuse(mount, "headers_too_many", () => `it had more than ${bounds.headersMax} headers.`);
+  if (request.rawHeaders.length / 2 > mount.limits.headersMax)
+    return refuse(mount, "headers_too_many", () => `it had more than ${mount.limits.headersMax} headers.`);
   const query = queryOf(request);
-  if (query.length > bounds.queryBytesMax)
-    return refuse(mount, "query_too_long", () => `its query string was longer than ${bounds.queryBytesMax} bytes.`);
+  if (query.length > mount.limits.queryBytesMax)
+    return refuse(
+      mount,
+      "query_too_long",
+      () => `its query string was longer than ${mount.limits.queryBytesMax} bytes.`,
+    );
 
   const origin = originOf(request);
   if (!knock.origins.allows(origin, () => reader.uri(request))) return refuseOrigin(mount, knock.origins, origin);
@@ -88,7 +91,7 @@ async function decide(mount: Mount, knock: Knock): Promise<Admission> {
   const subprotocols = chooseSubprotocol(mount, request);
   if (!subprotocols.ok) return subprotocols.refused;
 
-  const parsed = parseQuery(query, { paramsMax: bounds.queryParamsMax, depthMax: bounds.queryDepthMax });
+  const parsed = parseQuery(query, { paramsMax: mount.limits.queryParamsMax, depthMax: mount.limits.queryDepthMax });
   if (parsed === null)
     return refuse(mount, "params_invalid", () => "its query string held too many params, or nested too deeply.");
   const params: Params = Object.assign(parsed, knock.pathVariables);
@@ -215,7 +218,7 @@ function chooseSubprotocol(mount: Mount, request: IncomingMessage): Chosen {
   const spoken = readsToken ? [phoenixSubprotocol, ...mount.subprotocols] : mount.subprotocols;
   const header = request.headers["sec-websocket-protocol"];
   if (header === undefined) return { ok: true, selected: null, token: null };
-  const offered: OfferedSubprotocols = readSubprotocols(header, bounds.credentialBytesMax);
+  const offered: OfferedSubprotocols = readSubprotocols(header, mount.limits.credentialBytesMax);
   if (spoken.length === 0) {
     if (offered.token !== null) warnUnreadToken(mount);
     return { ok: true, selected: null, token: null };
@@ -265,7 +268,7 @@ function credentialsOf(mount: Mount, { params, offered }: Checks, request: Incom
   return found
     .filter((credential) => credential !== null && credential !== undefined)
     .map((credential) =>
-      typeof credential === "string" && credential.length <= bounds.credentialBytesMax ? credential : "",
+      typeof credential === "string" && credential.length <= mount.limits.credentialBytesMax ? credential : "",
     );
 }
 

@@ -49,6 +49,24 @@ export interface WebSocketOptions {
   readonly deflate?: boolean;
 }
 
+/** Bounds a mount can change beside those that are options of their own; `limit/bounds.ts` has the defaults. */
+const limitNames = [
+  "headersMax",
+  "queryBytesMax",
+  "queryParamsMax",
+  "queryDepthMax",
+  "credentialBytesMax",
+  "topicBytesMax",
+  "eventBytesMax",
+  "depthMax",
+  "pendingFramesMax",
+  "pendingBytesMax",
+  "shutdownMs",
+] as const;
+
+/** All of them, resolved. */
+export type Limits = Readonly<Record<(typeof limitNames)[number], number>>;
+
 /** One entry of `sockets`: a socket, its channels, and how they are reached. */
 export interface MountOptions {
   readonly socket: AnySocket;
@@ -80,6 +98,8 @@ export interface MountOptions {
   readonly mailboxMax?: number;
   /** How long `authenticate` and `connect` may take together. Default 5,000. */
   readonly connectTimeoutMs?: number;
+  /** Any other bound of requests and messages: headers, query, topics, events, nesting, waiting frames. */
+  readonly limits?: Partial<Limits>;
   /** The WebSocket transport: `false` for none. Default on. */
   readonly websocket?: boolean | WebSocketOptions;
 }
@@ -112,6 +132,7 @@ export interface Mount {
   /** Whether a session needs its CSRF token. */
   readonly csrf: boolean;
   readonly connectTimeoutMs: number;
+  readonly limits: Limits;
   readonly websocket: WebSocketMount | null;
 }
 
@@ -139,6 +160,7 @@ const knownKeys = new Set<string>([
   "channelsMax",
   "mailboxMax",
   "connectTimeoutMs",
+  "limits",
   "websocket",
 ] satisfies (keyof MountOptions)[]);
 const knownWebSocketKeys = new Set<string>([
@@ -195,6 +217,10 @@ export function createMount(path: string, options: MountOptions, environment: Mo
   }
   const positive = (name: string, value: number | undefined, fallback: number): number =>
     limitOf(path, name, value, fallback);
+  rejectUnknown(`${path} (limits)`, options.limits ?? {}, new Set(limitNames));
+  const limits = Object.fromEntries(
+    limitNames.map((name) => [name, positive(name, options.limits?.[name], bounds[name])]),
+  ) as Limits;
   return {
     path,
     socket: socket["~runtime"],
@@ -206,6 +232,7 @@ export function createMount(path: string, options: MountOptions, environment: Mo
     session: sessionOf(path, options),
     csrf: (options.csrf ?? true) === true,
     connectTimeoutMs: positive("connectTimeoutMs", options.connectTimeoutMs, bounds.connectTimeoutMs),
+    limits,
     websocket: createWebSocketMount(path, options, environment),
     context: {
       mount: path,
@@ -216,12 +243,7 @@ export function createMount(path: string, options: MountOptions, environment: Mo
       limits: {
         channelsMax: positive("channelsMax", options.channelsMax, bounds.channelsMax),
         mailboxMax: positive("mailboxMax", options.mailboxMax, bounds.mailboxMax),
-        pendingFramesMax: bounds.pendingFramesMax,
-        pendingBytesMax: bounds.pendingBytesMax,
-        topicBytesMax: bounds.topicBytesMax,
-        eventBytesMax: bounds.eventBytesMax,
-        depthMax: bounds.depthMax,
-        shutdownMs: bounds.shutdownMs,
+        ...limits,
         warnAt: bounds.warnAt,
       },
     },
