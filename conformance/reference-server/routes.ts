@@ -1,12 +1,23 @@
 // The plain HTTP routes of the recorded application: what a test does from outside of any socket.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Endpoint } from "portcullis";
+import { csrf, type Endpoint, type SessionCookies } from "portcullis";
 import { inspect } from "./inspect.ts";
+import { sessionCookie } from "./sockets.ts";
 
 type Query = URLSearchParams;
 type TheEndpoint = Pick<Endpoint, "broadcast" | "disconnect" | "tokens">;
-type Answer = string | Readonly<Record<string, unknown>>;
+type Answer = string | TextWithCookie | Readonly<Record<string, unknown>>;
 type Route = (endpoint: TheEndpoint, query: Query, body: string) => Answer | null;
+
+class TextWithCookie {
+  readonly text: string;
+  readonly cookie: string;
+
+  constructor(text: string, cookie: string) {
+    this.text = text;
+    this.cookie = cookie;
+  }
+}
 
 const routes: Readonly<Record<string, Route>> = {
   "GET /": () => "hello",
@@ -38,14 +49,18 @@ const routes: Readonly<Record<string, Route>> = {
 };
 
 /** Answers the requests that are no socket's. */
-export function createRoutes(endpoint: TheEndpoint): (request: IncomingMessage, response: ServerResponse) => void {
+export function createRoutes(
+  endpoint: TheEndpoint,
+  sessionCookies: SessionCookies,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const all = { ...routes, "GET /session": () => newSession(sessionCookies) };
   return (request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("error", () => response.destroy());
     request.on("end", () => {
       try {
-        respond(response, answerTo(endpoint, request, Buffer.concat(chunks).toString("utf8")));
+        respond(response, answerTo(all, endpoint, request, Buffer.concat(chunks).toString("utf8")));
       } catch {
         response.writeHead(500, json).end('{"errors":{"detail":"Internal Server Error"}}');
       }
@@ -55,17 +70,29 @@ export function createRoutes(endpoint: TheEndpoint): (request: IncomingMessage, 
 
 const json = { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" };
 
-function answerTo(endpoint: TheEndpoint, request: IncomingMessage, body: string): Answer | null {
+function answerTo(
+  all: Readonly<Record<string, Route>>,
+  endpoint: TheEndpoint,
+  request: IncomingMessage,
+  body: string,
+): Answer | null {
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
   const name = `${request.method} ${pathname}`;
-  const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
+  const route = Object.hasOwn(all, name) ? all[name] : undefined;
   return route?.(endpoint, searchParams, body) ?? null;
 }
 
 function respond(response: ServerResponse, answer: Answer | null): void {
   if (answer === null) response.writeHead(404).end("not found");
   else if (typeof answer === "string") response.writeHead(200).end(answer);
+  else if (answer instanceof TextWithCookie) response.writeHead(200, { "set-cookie": answer.cookie }).end(answer.text);
   else response.writeHead(200, json).end(JSON.stringify(answer));
+}
+
+function newSession(sessionCookies: SessionCookies): TextWithCookie {
+  const state = csrf.state();
+  const value = sessionCookies.seal({ _csrf_token: state, who: "me" });
+  return new TextWithCookie(csrf.token(state), `${sessionCookie.key}=${value}; path=/; HttpOnly; SameSite=Lax`);
 }
 
 function broadcastMany(endpoint: TheEndpoint, query: Query): Answer {

@@ -2,9 +2,10 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { defineEndpoint, type Logger } from "portcullis";
+import { createSessionCookies, defineEndpoint, type Logger } from "portcullis";
 import { mounts } from "./mounts.ts";
 import { createRoutes } from "./routes.ts";
+import { sessionCookie } from "./sockets.ts";
 
 /** The secret the recordings were made with. */
 const recordedSecretKeyBase = "vector-secret-key-base-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -33,7 +34,8 @@ export async function startReferenceServer(options: ReferenceServerOptions): Pro
     sockets: mounts,
     ...(logger === undefined ? {} : { logger }),
   });
-  const server = createServer(createRoutes(endpoint));
+  const sessionCookies = createSessionCookies({ secretKeyBase, ...sessionCookie });
+  const server = createServer(createRoutes(endpoint, sessionCookies));
   endpoint.attach(server);
   server.listen(port, host);
   await once(server, "listening");

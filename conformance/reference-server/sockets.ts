@@ -1,5 +1,5 @@
 // Who may connect: the sockets of the recorded application.
-import { defineSocket, type Rejection, reject } from "portcullis";
+import { cookieSession, defineSocket, type Rejection, reject } from "portcullis";
 import { inspect, inspectAddress, inspectPairs, inspectStruct } from "./inspect.ts";
 
 /** What every socket of this server remembers. */
@@ -16,6 +16,8 @@ export interface ReferenceAssigns {
 }
 
 export const socketSalt = "salt identifier";
+/** The recorded application's cookie. The salt it was signed with is not known, so its own cookies are not read here. */
+export const sessionCookie = { key: "_hello_key", signingSalt: "signing salt" };
 const maxAgeSeconds = 86_400;
 
 type Connected = ReferenceAssigns | Rejection<string>;
@@ -82,11 +84,20 @@ export const tokenSocket = defineSocket({
 
 /** Tells what it knows of the request. */
 export const infoSocket = defineSocket({
-  connectInfo: ["peer", "uri", "userAgent", "xHeaders", "traceContext", "secWebSocketHeaders", { custom: "val" }],
+  connectInfo: [
+    "peer",
+    "uri",
+    "userAgent",
+    "xHeaders",
+    "traceContext",
+    "secWebSocketHeaders",
+    cookieSession(sessionCookie),
+    { custom: "val" },
+  ],
   connect({ params, info }): Connected {
     const { peer, uri } = info;
     const shown = inspectStruct("", {
-      session: "nil",
+      session: inspect(info.session),
       uri: inspectStruct("URI", {
         scheme: inspect(uri.scheme),
         authority: inspect(uri.host),

@@ -8,10 +8,18 @@ import { type ConnectEvent, type DataEvent, type SendCloseEvent, sentText } from
 // Below this, the time between two recorded events says nothing.
 const meaningfulGapMs = 200;
 
+/** What a connection needs of the scenario it is in. */
+export interface Surroundings {
+  /** Called after everything the server did. */
+  readonly changed: () => void;
+  /** A text of the server as the recorded one would have sent it: what both chose at random is exchanged. */
+  readonly asRecorded: (text: string) => string;
+}
+
 export class PlayedConnection {
   readonly expectation: Expectation;
   readonly #conn: string;
-  readonly #changed: () => void;
+  readonly #surroundings: Surroundings;
   #client: Client | undefined;
   #path = "";
   #mismatch: Mismatch | undefined;
@@ -20,11 +28,10 @@ export class PlayedConnection {
   #echoes = new Set<string>();
   #ownCloseReason: string | undefined;
 
-  /** `changed` is called after everything the server did. */
-  constructor(conn: string, expectation: Expectation, changed: () => void) {
+  constructor(conn: string, expectation: Expectation, surroundings: Surroundings) {
     this.#conn = conn;
     this.expectation = expectation;
-    this.#changed = changed;
+    this.#surroundings = surroundings;
   }
 
   get mismatch(): Mismatch | undefined {
@@ -81,7 +88,7 @@ export class PlayedConnection {
   see(seen: Seen): void {
     if (seen.type === "unreachable") this.#unreachable ??= seen.message;
     else if (!this.#isEcho(seen) && this.#mismatch === undefined) this.#judge(seen);
-    this.#changed();
+    this.#surroundings.changed();
   }
 
   /** Gives up on what should have come. */
@@ -119,7 +126,9 @@ export class PlayedConnection {
   }
 
   #judge(seen: Seen): void {
-    const judgement = this.expectation.see(this.#withoutEcho(seen));
+    const { asRecorded } = this.#surroundings;
+    const judged = seen.type === "text" ? { ...seen, text: asRecorded(seen.text) } : this.#withoutEcho(seen);
+    const judgement = this.expectation.see(judged);
     if ("mismatch" in judgement) {
       this.#mismatch = judgement.mismatch;
       return;

@@ -6,6 +6,7 @@ import { Expectation, expectationsOf, httpConn, type Mismatch } from "./expectat
 import { send } from "./http.ts";
 import type { ConnectEvent, RequestEvent, Scenario, TokenCheckEvent } from "./recording.ts";
 import { type ScriptStep, toScript, type UnseenRequest } from "./script.ts";
+import { StandIn } from "./stand-in.ts";
 import { makeToken, recordedToken, socketSalt } from "./tokens.ts";
 
 export interface PlayOptions {
@@ -50,6 +51,7 @@ class Player {
   readonly #connections = new Map<string, PlayedConnection>();
   readonly #tokens = new Map<number, string>();
   readonly #patienceMs: number;
+  readonly #session: StandIn;
   #wake: (() => void) | undefined;
   #failure: unknown;
   #startMs = 0;
@@ -59,10 +61,16 @@ class Player {
     this.#scenario = scenario;
     this.#options = options;
     this.#patienceMs = options.patienceMs ?? 5000;
+    this.#session = new StandIn(scenario.main);
     const ours = options.strict === true ? [] : differencesOf(scenario.name);
     for (const [conn, expectation] of expectationsOf(scenario, ours)) {
-      this.#connections.set(conn, new PlayedConnection(conn, expectation, () => this.#wake?.()));
+      this.#connections.set(conn, this.#played(conn, expectation));
     }
+  }
+
+  #played(conn: string, expectation: Expectation): PlayedConnection {
+    const asRecorded = (text: string): string => this.#session.asRecorded(text);
+    return new PlayedConnection(conn, expectation, { changed: () => this.#wake?.(), asRecorded });
   }
 
   async run(): Promise<void> {
@@ -124,8 +132,11 @@ class Player {
   #addressOf(index: number, event: ConnectEvent): { path: string; headers: Record<string, string> } {
     const token = this.#tokens.get(index);
     const path =
-      token === undefined ? event.url : event.url.replace(/token=[^&]*/, `token=${encodeURIComponent(token)}`);
+      token === undefined
+        ? this.#session.asServed(event.url)
+        : event.url.replace(/token=[^&]*/, `token=${encodeURIComponent(token)}`);
     const headers = { ...event.headers };
+    if (headers["cookie"] !== undefined) headers["cookie"] = this.#session.asServed(headers["cookie"]);
     // These origins are right or wrong by the address the recorder connected to.
     if (event.url.startsWith("/origin_conn/") && headers["origin"] !== undefined) {
       const { hostname, port } = this.#options.base;
@@ -140,8 +151,10 @@ class Player {
     const body = event.body === undefined ? {} : { body: event.body };
     send(this.#options.base, { method: event.method, path: event.url, headers: event.headers, ...body })
       .then((response) => {
-        if (event.dir === "http_req") connection.see({ type: "response", ...response });
-        else if (response.status !== 200) throw new Error(`${event.method} ${event.url} answered ${response.status}`);
+        if (event.dir === "http_req") {
+          this.#session.learn(response);
+          connection.see({ type: "response", ...response, body: this.#session.asRecorded(response.body) });
+        } else if (response.status !== 200) throw new Error(`${event.method} ${event.url} answered ${response.status}`);
       })
       .catch((error: unknown) => {
         this.#failure ??= error;
@@ -229,7 +242,7 @@ class Player {
   #connection(conn: string): PlayedConnection {
     let connection = this.#connections.get(conn);
     if (connection === undefined) {
-      connection = new PlayedConnection(conn, new Expectation(conn, []), () => this.#wake?.());
+      connection = this.#played(conn, new Expectation(conn, []));
       this.#connections.set(conn, connection);
     }
     return connection;

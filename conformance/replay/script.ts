@@ -1,6 +1,5 @@
-// A recording made ready to be played: cut to what is in scope, with what the recorder did unseen put back in.
+// A recording made ready to be played, with what the recorder did unseen put back in.
 import type { ConnectionEvent, RawEvent, RecordedEvent, Recording } from "./recording.ts";
-import { eventsInScope } from "./scope.ts";
 
 /** A request of the recorder that is in no event. Its answer is not compared. */
 export interface UnseenRequest {
@@ -33,8 +32,7 @@ export interface ScriptStep {
 export function toScript(recording: Recording): ScriptStep[] {
   const steps: ScriptStep[] = [];
   let note = "";
-  const events = recording.events.slice(0, eventsInScope(recording.name, recording.events.length));
-  for (const [index, event] of events.entries()) {
+  for (const [index, event] of recording.events.entries()) {
     if (event.dir === "note") {
       note = event.text;
       continue;
