@@ -34,6 +34,11 @@ export interface TelemetryEvents {
   };
   "message.dropped": { readonly mount: string; readonly pattern: string | null; readonly code: string };
   "limit.warned": { readonly mount: string; readonly limit: string; readonly value: number; readonly max: number };
+  /** A presence refused to track or update: `reason` is the refusal's. */
+  "presence.refused": { readonly presence: string; readonly reason: string };
+  "presence.warned": { readonly presence: string; readonly limit: string; readonly value: number; readonly max: number };
+  /** Another node's presences appeared, are hidden because it is silent, or were dropped for good. */
+  "presence.replica": { readonly presence: string; readonly status: "up" | "down" | "gone" };
   "limit.reached": { readonly mount: string; readonly limit: string; readonly max: number };
 }
 
