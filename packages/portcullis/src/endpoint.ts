@@ -162,6 +162,21 @@ export interface Endpoint<Sockets = unknown> extends EndpointHandle {
    */
   readonly handler: Handler;
   /**
+   * Stops gently: refuses upgrades with 503, lets the connections of each mount go in batches (its `drain` option) with
+   * 1012, upon which clients come back to another process, and then closes.
+   */
+  drain(): Promise<void>;
+  /**
+   * Drains when the process is told to stop, and then lets the signal do what it does by default: `SIGTERM` ends it. A
+   * second one ends it at once. Returns how to undo it.
+   *
+   * @example
+   * ```ts
+   * endpoint.drainOnSignal("SIGTERM");
+   * ```
+   */
+  drainOnSignal(signal?: NodeJS.Signals): () => void;
+  /**
    * Stops listening, closes every connection with 1001 and waits for them: at most 5 s, then they are cut. Servers of yours
    * that it is attached to go on; their sockets are refused with 503.
    */
@@ -410,6 +425,23 @@ class RunningEndpoint implements Endpoint<never> {
         for (const other of upgrades) server.on("upgrade", other);
       }
     };
+  }
+
+  async drain(): Promise<void> {
+    this.#closed = true;
+    await this.#transports.drain();
+    await this.close();
+  }
+
+  drainOnSignal(signal: NodeJS.Signals = "SIGTERM"): () => void {
+    const onSignal = (): void => {
+      void this.drain().finally(() => {
+        // Whoever else listens decides when the process ends; with nobody there the signal's own effect is due.
+        if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+      });
+    };
+    process.once(signal, onSignal);
+    return () => void process.off(signal, onSignal);
   }
 
   async close(): Promise<void> {

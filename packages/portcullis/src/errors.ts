@@ -72,6 +72,11 @@ export const errorTable = {
   },
   disconnected: { ends: "close", closeCode: 1001, means: "The server ended every connection of this socket id." },
   endpoint_closed: { ends: "close", closeCode: 1001, means: "The endpoint was closed." },
+  draining: {
+    ends: "close",
+    closeCode: 1012,
+    means: "The endpoint drains before it stops. Clients come back, to another.",
+  },
   slow_reader: { ends: "close", closeCode: 1013, means: "The client did not read what was sent to it." },
   stalled: { ends: "close", closeCode: 1011, means: "Handlers did not finish while the connection's queue was full." },
   join_unencodable: { ends: "close", closeCode: 1011, means: "A join reply held what the serializer can't encode." },

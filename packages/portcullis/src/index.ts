@@ -62,5 +62,5 @@ export type { TelemetryEvent, TelemetryEvents, TelemetryListener } from "./telem
 export { consoleLogger, type Logger, silentLogger } from "./telemetry/logger.ts";
 export type { CredentialPlace } from "./transport/credential.ts";
 export { type Csrf, csrf } from "./transport/csrf.ts";
-export type { MountOptions, RefusalResponse, WebSocketOptions } from "./transport/mount.ts";
+export type { DrainOptions, MountOptions, RefusalResponse, WebSocketOptions } from "./transport/mount.ts";
 export type { Origins, ParsedOrigin } from "./transport/origin.ts";

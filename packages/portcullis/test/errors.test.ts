@@ -80,7 +80,7 @@ test("reasons are those of the protocol, all of them", () => {
 
 test("close codes are ones an endpoint may send (RFC 6455, 7.4)", () => {
   for (const entry of Object.values(errorTable)) {
-    if ("closeCode" in entry) expect([1001, 1002, 1007, 1008, 1009, 1011, 1013]).toContain(entry.closeCode);
+    if ("closeCode" in entry) expect([1001, 1002, 1007, 1008, 1009, 1011, 1012, 1013]).toContain(entry.closeCode);
   }
 });
 

@@ -56,6 +56,10 @@ export const bounds = {
   presenceQueueMax: 100,
   /** Nodes a presence knows at a time. Over it: further ones are not heard. */
   presenceReplicasMax: 1_000,
+  /** Draining: connections of a batch, time between batches, and time after which all that are left go at once. */
+  drainBatchSize: 10_000,
+  drainIntervalMs: 2_000,
+  drainLimitMs: 30_000,
   /** Share of a limit at which it is warned of. */
   warnAt: 0.8,
 } as const;

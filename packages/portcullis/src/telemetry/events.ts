@@ -22,6 +22,10 @@ export interface TelemetryEvents {
     readonly closeCode: number;
     readonly code: string | null;
   };
+  /** A mount lets its connections go before the endpoint stops: so many at first, this batch, done. */
+  "drain.started": { readonly mount: string; readonly connections: number };
+  "drain.batch": { readonly mount: string; readonly count: number; readonly left: number };
+  "drain.finished": { readonly mount: string; readonly durationMs: number };
   "channel.joined": { readonly mount: string; readonly pattern: string };
   "channel.refused": { readonly mount: string; readonly pattern: string | null; readonly code: string };
   "channel.left": { readonly mount: string; readonly pattern: string; readonly reason: string };
@@ -36,7 +40,12 @@ export interface TelemetryEvents {
   "limit.warned": { readonly mount: string; readonly limit: string; readonly value: number; readonly max: number };
   /** A presence refused to track or update: `reason` is the refusal's. */
   "presence.refused": { readonly presence: string; readonly reason: string };
-  "presence.warned": { readonly presence: string; readonly limit: string; readonly value: number; readonly max: number };
+  "presence.warned": {
+    readonly presence: string;
+    readonly limit: string;
+    readonly value: number;
+    readonly max: number;
+  };
   /** Another node's presences appeared, are hidden because it is silent, or were dropped for good. */
   "presence.replica": { readonly presence: string; readonly status: "up" | "down" | "gone" };
   "limit.reached": { readonly mount: string; readonly limit: string; readonly max: number };

@@ -49,6 +49,16 @@ export interface WebSocketOptions {
   readonly deflate?: boolean;
 }
 
+/** How a mount's connections go before the endpoint stops. */
+export interface DrainOptions {
+  /** Connections that are closed at a time, with 1012. Default 10,000. */
+  readonly batchSize?: number;
+  /** Time between two batches. Default 2,000. */
+  readonly intervalMs?: number;
+  /** After so long all that are left go at once. Default 30,000. */
+  readonly limitMs?: number;
+}
+
 /** Bounds a mount can change beside those that are options of their own; `limit/bounds.ts` has the defaults. */
 const limitNames = [
   "headersMax",
@@ -100,6 +110,8 @@ export interface MountOptions {
   readonly connectTimeoutMs?: number;
   /** Any other bound of requests and messages: headers, query, topics, events, nesting, waiting frames. */
   readonly limits?: Partial<Limits>;
+  /** How connections go when the endpoint drains; `false` leaves them until it closes. As Phoenix's `drainer`. */
+  readonly drain?: false | DrainOptions;
   /** The WebSocket transport: `false` for none. Default on. */
   readonly websocket?: boolean | WebSocketOptions;
 }
@@ -133,6 +145,7 @@ export interface Mount {
   readonly csrf: boolean;
   readonly connectTimeoutMs: number;
   readonly limits: Limits;
+  readonly drain: Required<DrainOptions> | null;
   readonly websocket: WebSocketMount | null;
 }
 
@@ -161,6 +174,7 @@ const knownKeys = new Set<string>([
   "mailboxMax",
   "connectTimeoutMs",
   "limits",
+  "drain",
   "websocket",
 ] satisfies (keyof MountOptions)[]);
 const knownWebSocketKeys = new Set<string>([
@@ -233,6 +247,7 @@ export function createMount(path: string, options: MountOptions, environment: Mo
     csrf: (options.csrf ?? true) === true,
     connectTimeoutMs: positive("connectTimeoutMs", options.connectTimeoutMs, bounds.connectTimeoutMs),
     limits,
+    drain: drainOf(path, options.drain),
     websocket: createWebSocketMount(path, options, environment),
     context: {
       mount: path,
@@ -298,6 +313,16 @@ function assertSessionGuarded(path: string, csrf: MountOptions["csrf"], origins:
       '_csrf_token; or 2. name your pages\' origins: origins: ["https://example.com"]; or 3. where the session says nothing of who ' +
       'somebody is, csrf: "any-site".',
   );
+}
+
+function drainOf(path: string, given: MountOptions["drain"]): Required<DrainOptions> | null {
+  if (given === false) return null;
+  rejectUnknown(`${path} (drain)`, given ?? {}, new Set(["batchSize", "intervalMs", "limitMs"]));
+  return {
+    batchSize: Math.ceil(limitOf(path, "batchSize", given?.batchSize, bounds.drainBatchSize)),
+    intervalMs: limitOf(path, "intervalMs", given?.intervalMs, bounds.drainIntervalMs),
+    limitMs: limitOf(path, "limitMs", given?.limitMs, bounds.drainLimitMs),
+  };
 }
 
 function rejectUnknown(where: string, options: object, known: ReadonlySet<string>): void {

@@ -10,6 +10,7 @@ import type { LeaveReason } from "../channel/contract.ts";
 import { type CloseCode, errorTable } from "../errors.ts";
 import { type Admission, admit } from "./admission.ts";
 import { Attempt } from "./attempt.ts";
+import { drain } from "./drain.ts";
 import type { Mount, RefusalResponse, WebSocketMount } from "./mount.ts";
 import { splitPath } from "./path.ts";
 import { type TransportEvents, WebSocketTransport } from "./websocket.ts";
@@ -96,6 +97,12 @@ export class Transports {
   /** Answers an upgrade nobody takes. */
   refuseUpgrade(socket: Duplex): void {
     writeRefusal(socket, { status: 404 });
+  }
+
+  /** Takes no more connections and lets those there are go, each mount in its own way. */
+  async drain(): Promise<void> {
+    this.#closing = true;
+    await Promise.all(this.#routes.map(({ mount, transport }) => drain(mount, transport.connections())));
   }
 
   /** Takes no more connections and ends those there are. */

@@ -124,6 +124,11 @@ export class WebSocketTransport {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
+  /** Those that are open now. */
+  connections(): readonly Connection[] {
+    return Array.from(this.#connections, ({ connection }) => connection);
+  }
+
   /** Ends every connection. */
   closeAll(code: CloseCode, reason: LeaveReason): void {
     for (const { connection } of [...this.#connections]) connection.end(code, reason);
