@@ -69,9 +69,9 @@ export class Announcer {
     const diffOf = (topic: string): Diff => {
       let diff = fresh.get(topic);
       if (diff !== undefined) return diff;
-      const { waiting } = this.#queue(topic);
+      const { waiting, pending } = this.#queue(topic);
       const last = waiting.at(-1);
-      const full = windowMs > 0 || waiting.length >= queueMax;
+      const full = windowMs > 0 || (pending !== null && waiting.length >= queueMax);
       diff = last !== undefined && full ? last : new Diff();
       if (diff !== last) waiting.push(diff);
       fresh.set(topic, diff);
