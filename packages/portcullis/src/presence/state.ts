@@ -1,9 +1,9 @@
 /**
  * What all nodes of a cluster agree on without asking each other: a delta-CRDT of who is present.
  *
- * An add-wins observed-remove set. Each replica adds and removes only entries of its own, each operation under the next
- * dot of its clock, and remembers which dots of every other it has seen. A dot that was seen and whose entry isn't there
- * was removed: so no tombstones are kept, deltas may come in any order, twice or not at all, and a hole in what was seen
+ * An add-wins observed-remove set. Each replica adds and removes only entries of its own, each under a dot of its clock
+ * (an update is a removal and an addition, and takes two), and remembers which dots of every other it has seen. A dot that
+ * was seen and whose entry isn't there was removed: so no tombstones are kept, deltas may come in any order, twice or not at all, and a hole in what was seen
  * tells what to ask for again. After Almeida, Shoker and Baquero, "Delta state replicated data types" (2018), as
  * Phoenix.Tracker.State is.
  *
@@ -41,6 +41,20 @@ interface Replica<Value> {
   down: boolean;
 }
 
+/** What to put into deltas: values only of what came after `since`. */
+interface Stretch {
+  readonly after: number;
+  readonly last: number;
+  readonly since: number;
+  readonly removals: readonly Removal[];
+}
+
+/** Under `dot`, the entry of `clock` went. */
+interface Removal {
+  readonly dot: number;
+  readonly clock: number;
+}
+
 /** Holes in what was seen of one replica. A delta that would tear one more is left out: it is asked for again anyway. */
 const rangesMax = 1_000;
 
@@ -52,9 +66,9 @@ export class PresenceState<Value> {
   readonly #replicas = new Map<string, Replica<Value>>();
   readonly #own: Replica<Value>;
   #clock = 0;
-  /** Up to where deltas were taken, and entries from before that which went since. */
+  /** Up to where deltas were taken, and what has been removed since of what is from before that. */
   #taken = 0;
-  #removed: number[] = [];
+  #removals: Removal[] = [];
 
   constructor(replica: string) {
     this.replica = replica;
@@ -76,15 +90,19 @@ export class PresenceState<Value> {
 
   /** Gives an entry of this replica a new value: to others, the old one's end and the new one's beginning in one. */
   replace(entry: Entry<Value>, value: Value): Entry<Value> {
-    const clock = this.#tick();
-    this.#drop(entry);
-    return this.#put({ ...entry, clock, value });
+    this.remove(entry);
+    return this.#put({ ...entry, clock: this.#tick(), value });
   }
 
-  /** Removes an entry of this replica. */
-  remove(entry: Entry<Value>): void {
-    this.#tick();
-    this.#drop(entry);
+  /** Removes an entry of this replica. Harmless for one that is gone. */
+  remove({ clock }: Entry<Value>): void {
+    const entry = this.#own.entries.get(clock);
+    if (entry === undefined) return;
+    this.#own.entries.delete(clock);
+    this.visible.remove(entry);
+    // A dot of its own: to have heard that `clock` is gone is not to have heard what went when it came.
+    const dot = this.#tick();
+    if (clock <= this.#taken) this.#removals.push({ dot, clock });
   }
 
   #tick(): number {
@@ -99,60 +117,44 @@ export class PresenceState<Value> {
     return entry;
   }
 
-  #drop(entry: Entry<Value>): void {
-    if (!this.#own.entries.delete(entry.clock)) return;
-    this.visible.remove(entry);
-    if (entry.clock <= this.#taken) this.#removed.push(entry.clock);
-  }
-
   // --- exchange -----------------------------------------------------------------------------------------------------
 
   /** What this replica did since the last call, in deltas of at most `itemsMax` entries. */
   takeDeltas(itemsMax: number): Delta<Value>[] {
-    const deltas: Delta<Value>[] = [];
     const after = this.#taken;
-    const gone = this.#removed;
-    // Removals first, under an empty stretch of their own.
-    for (let index = 0; index < gone.length; index += itemsMax) {
-      const removed = gone.slice(index, index + itemsMax);
-      deltas.push({ replica: this.replica, after, last: after, entries: [], kept: [], removed });
-    }
-    if (this.#clock > after) {
-      const stretches = this.#stretches(this.replica, after, this.#clock, after, itemsMax);
-      const [last] = deltas.splice(-1);
-      const [first, ...others] = stretches;
-      // An update is one delta, so that nobody sees its entry go before it comes.
-      if (last !== undefined && first !== undefined) deltas.push({ ...first, removed: last.removed }, ...others);
-      else deltas.push(...stretches);
-    }
+    const removals = this.#removals;
     this.#taken = this.#clock;
-    this.#removed = [];
-    return deltas;
+    this.#removals = [];
+    if (this.#clock === after) return [];
+    return this.#stretches(this.replica, { after, last: this.#clock, since: after, removals }, itemsMax);
   }
 
   /** Everything known of `replica` without holes, for one who has seen it up to `since`, in deltas of `itemsMax` entries. */
   extract(replica: string, since: number, itemsMax: number): Delta<Value>[] {
     const last = this.seen(replica);
-    return last === 0 ? [] : this.#stretches(replica, 0, last, since, itemsMax);
+    return last === 0 ? [] : this.#stretches(replica, { after: 0, last, since, removals: [] }, itemsMax);
   }
 
-  #stretches(replica: string, start: number, end: number, since: number, itemsMax: number): Delta<Value>[] {
+  /** The dots `after < dot <= last` in pieces, each of which tells all there is to tell of its own dots. */
+  #stretches(replica: string, { after, last, since, removals }: Stretch, itemsMax: number): Delta<Value>[] {
     const { entries } = this.#of(replica);
-    const clocks = clocksWithin(entries, start, end).sort((a, b) => a - b);
+    const removed = new Map(removals.map(({ dot, clock }) => [dot, clock]));
+    const dots = [...clocksWithin(entries, after, last), ...removed.keys()].sort((a, b) => a - b);
     const deltas: Delta<Value>[] = [];
-    let after = start;
-    for (let index = 0; index === 0 || index < clocks.length; index += itemsMax) {
-      const chunk = clocks.slice(index, index + itemsMax);
-      const last = index + itemsMax < clocks.length ? (chunk.at(-1) as number) : end;
+    let from = after;
+    for (let index = 0; index === 0 || index < dots.length; index += itemsMax) {
+      const chunk = dots.slice(index, index + itemsMax);
+      const to = index + itemsMax < dots.length ? (chunk.at(-1) as number) : last;
+      const alive = chunk.filter((dot) => !removed.has(dot));
       deltas.push({
         replica,
-        after,
-        last,
-        entries: chunk.filter((clock) => clock > since).map((clock) => entries.get(clock) as Entry<Value>),
-        kept: chunk.filter((clock) => clock <= since),
-        removed: [],
+        after: from,
+        last: to,
+        entries: alive.filter((clock) => clock > since).map((clock) => entries.get(clock) as Entry<Value>),
+        kept: alive.filter((clock) => clock <= since),
+        removed: chunk.flatMap((dot) => removed.get(dot) ?? []),
       });
-      after = last;
+      from = to;
     }
     return deltas;
   }

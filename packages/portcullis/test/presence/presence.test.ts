@@ -80,12 +80,38 @@ describe("an update", () => {
     });
   });
 
+  test("by a function that untracks meanwhile is refused", () => {
+    const presence = counted();
+    const world = roomWorld(presence);
+    const owner = { topic, endpoint: endpointOf(world), signal: new AbortController().signal };
+    presence.track(owner, "ada", {});
+    const outcome = presence.update(owner, "ada", (meta) => {
+      presence.untrack(owner);
+      return meta;
+    });
+    expect(outcome).toEqual({ ok: false, reason: "not_tracked" });
+    expect(presence.counts(owner)).toEqual({ keys: 0, metas: 0 });
+  });
+
   test("of what isn't tracked is refused", async () => {
     const world = roomWorld(counted());
     const ada = await enter(world, "ada");
     await ask(ada, "untrack");
     expect(await ask(ada, "update", {})).toEqual({ ok: false, reason: "not_tracked" });
   });
+});
+
+test("a subscriber that lists while it is told doesn't make the others hear diffs out of order", async () => {
+  const presence = counted();
+  const world = roomWorld(presence);
+  const owner = { topic, endpoint: endpointOf(world), signal: new AbortController().signal };
+  const second: string[] = [];
+  const keyOf = (payload: unknown): string => Object.keys((payload as { readonly joins: object }).joins)[0] ?? "";
+  world.pubsub.subscribe(topic, { deliver: () => void presence.list(owner) });
+  world.pubsub.subscribe(topic, { deliver: ({ payload }) => void second.push(keyOf(payload)) });
+  for (const key of ["a", "b", "c"]) presence.track(owner, key, {});
+  await settled();
+  expect(second).toEqual(["a", "b", "c"]);
 });
 
 describe("the end", () => {

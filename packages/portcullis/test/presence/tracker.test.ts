@@ -48,6 +48,17 @@ describe("nodes of one cluster", () => {
     expect(a.presence.get(a, "room:1", "ada")?.metas.map(({ from }) => from)[0]).toBe("b");
   });
 
+  test("keep the order of tracking though a clock is set back", async () => {
+    const [all, a, b] = (await cluster(2)) as [Cluster, Node, Node];
+    await a.track("ada", { n: 1 });
+    const now = all.clock.now();
+    all.clock.now = () => now - 60_000;
+    await a.track("ada", { n: 2 });
+    for (const node of [a, b]) {
+      expect(node.presence.get(node, "room:1", "ada")?.metas.map(({ n }) => n)).toEqual([1, 2]);
+    }
+  });
+
   test("tell a newcomer at once", async () => {
     const [all, a, b] = (await cluster(2)) as [Cluster, Node, Node];
     await a.track("ada");
@@ -106,6 +117,26 @@ describe("a bus that loses messages", () => {
     expect(b.keys).toEqual(["bob"]);
     expect(b.diffs.at(-1)).toEqual({ joins: ["bob"], leaves: ["ada"] });
     expect(all.sent.filter(({ text }) => text.includes('"request"'))).toHaveLength(1);
+  });
+
+  test("is asked once for what is missing, however often it is mentioned before the answer", async () => {
+    const [all, a] = (await cluster(1)) as [Cluster, Node];
+    const requests = (): number => all.sent.filter(({ text }) => text.includes('"request"')).length;
+    const heartbeat = [1, "heartbeat", "r", null, 5];
+    for (const _ of [1, 2, 3]) a.hear({ kind: "presence", name: "presence", data: heartbeat });
+    expect(requests()).toBe(1);
+    await all.pass(heartbeatMs);
+    a.hear({ kind: "presence", name: "presence", data: heartbeat });
+    expect(requests()).toBe(2);
+  });
+
+  test("is not asked for what is told with the heartbeat of the same moment", async () => {
+    const [all, a, b] = (await cluster(2)) as [Cluster, Node, Node];
+    all.sent.length = 0;
+    a.presence.track(a.visitor(), "ada", {});
+    all.clock.advance(heartbeatMs);
+    expect(b.presence.counts(b, "room:1").keys).toBe(1);
+    expect(all.sent.filter(({ text }) => text.includes('"request"'))).toEqual([]);
   });
 
   test("that loses the answer too is asked again, a heartbeat later", async () => {
@@ -193,6 +224,22 @@ describe("a partition", () => {
       { joins: [], leaves: ["ada"] },
       { joins: ["ada"], leaves: [] },
     ]);
+  });
+
+  test("that is over before a window is, was nothing to speak of", async () => {
+    const all = new Cluster(() => definePresence({ heartbeatMs, downAfterMs, batchWindowMs: 5 * downAfterMs }));
+    const [a, b] = [await all.node(), await all.node()];
+    await a.track("ada");
+    await all.pass(5 * downAfterMs);
+    expect(b.diffs).toEqual([{ joins: ["ada"], leaves: [] }]);
+    all.copies = () => 0;
+    await all.pass(downAfterMs + heartbeatMs);
+    expect(b.keys).toEqual([]);
+    all.copies = () => 1;
+    await all.pass(heartbeatMs);
+    expect(b.keys).toEqual(["ada"]);
+    await all.pass(10 * downAfterMs);
+    expect(b.diffs).toHaveLength(1);
   });
 
   test("isn't what a node takes its own sleep for", async () => {
