@@ -1,6 +1,7 @@
 // Where the sockets are, with which channels and options: the table of the recorded application.
 import type { MountOptions } from "portcullis";
 import { benchChannel, echoChannel, infoChannel, pingChannel, userChannel } from "./channels.ts";
+import { fetchingPresenceChannel, presenceChannel } from "./presence.ts";
 import {
   authSocket,
   infoSocket,
@@ -18,12 +19,15 @@ const mainChannels = [
   echoChannel(mainSocket, "trap:*"),
   echoChannel(mainSocket, "trapignore:*"),
   echoChannel(mainSocket, "exact", { preset: "yes" }),
+  presenceChannel(mainSocket),
+  fetchingPresenceChannel(mainSocket),
   pingChannel(mainSocket, "log:*"),
 ];
 
 const smallChannels = (socket: ReferenceSocket) => [
   pingChannel(socket, "ping*"),
   echoChannel(socket, "echo:*"),
+  presenceChannel(socket),
   pingChannel(socket, "log:*"),
 ];
 
@@ -72,7 +76,7 @@ export const mounts = {
   "/compress": { ...main, websocket: { deflate: true } },
   "/wsonly": main,
   "/v2only": { ...main, serializers: ["v2"] },
-  "/nodrain": open,
+  "/nodrain": { ...open, drain: false },
   "/noutf8": open,
   "/limit3": { ...main, channelsMax: 3 },
   "/m_a": { ...several, origins: ["https://a.example"] },

@@ -2,10 +2,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { csrf, type Endpoint, type SessionCookies } from "portcullis";
 import { inspect } from "./inspect.ts";
+import { presence } from "./presence.ts";
 import { sessionCookie } from "./sockets.ts";
 
 type Query = URLSearchParams;
-type TheEndpoint = Pick<Endpoint, "broadcast" | "disconnect" | "tokens">;
+type TheEndpoint = Pick<Endpoint, "broadcast" | "localBroadcast" | "disconnect" | "drain" | "tokens" | "~parts">;
 type Answer = string | TextWithCookie | Readonly<Record<string, unknown>>;
 type Route = (endpoint: TheEndpoint, query: Query, body: string) => Answer | null;
 
@@ -34,6 +35,11 @@ const routes: Readonly<Record<string, Route>> = {
     endpoint.disconnect(id);
     return { ok: true };
   },
+  "POST /drain"(endpoint) {
+    void endpoint.drain();
+    return { ok: true };
+  },
+  "GET /presence": (endpoint, query) => presence.list(endpoint, query.get("topic") ?? ""),
   "GET /token": (endpoint, query) => ({
     token: endpoint.tokens.sign(saltIn(query), query.get("user"), signedAtIn(query)),
   }),

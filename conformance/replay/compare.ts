@@ -122,7 +122,13 @@ function parse(text: string): { value: unknown } | undefined {
   }
 }
 
+// Refs are made by the server: 16 characters, new for each meta.
+function isPresenceRef(path: string, value: unknown): boolean {
+  return /\/phx_ref(?:_prev)?$/.test(path) && typeof value === "string" && /^[\w-]{16}$/.test(value);
+}
+
 function valuesDiffer(expected: unknown, seen: unknown, path: string): string | undefined {
+  if (isPresenceRef(path, expected) && isPresenceRef(path, seen)) return undefined;
   if (Object.is(expected, seen)) return undefined;
   const here = path === "" ? "the value" : path;
   if (typeof expected === "string" && typeof seen === "string") {

@@ -40,6 +40,12 @@ const reservedNameEvents = [32, 33, 36, 37, 40, 41, 44, 45, 48, 49];
 const pipelinedAtLimit =
   "a leave and a join sent at once race in Phoenix; ours answers in order, so that the slot is free";
 
+const twoRefs = "an object holds a key once: the ref of the server's own stands, whatever a meta brings along";
+// Any ref of the right shape stands for any other.
+const anyRef = "AAAAAAAAAAAAAAAA";
+const ownRef = { phx_ref: anyRef, x: 1 };
+const aliceAway = { phx_ref: anyRef, phx_ref_prev: anyRef, device: "phone", status: "away", typing: true };
+
 export const differences: readonly Difference[] = [
   {
     recording: "bad-origin",
@@ -111,6 +117,26 @@ export const differences: readonly Difference[] = [
     ours: { nothing: true } as const,
     why: reservedNames,
   })),
+  ...[47, 48, 49].map((event) => ({
+    recording: "v2-presence",
+    event,
+    phoenix: "a meta with a phx_ref of its own goes out with that key twice",
+    ours: text([null, null, "presence:1", "presence_diff", { leaves: {}, joins: { alice2: { metas: [ownRef] } } }]),
+    why: twoRefs,
+  })),
+  {
+    recording: "v2-presence",
+    event: 63,
+    phoenix: "the same, when it leaves",
+    ours: text([
+      null,
+      null,
+      "presence:1",
+      "presence_diff",
+      { leaves: { alice: { metas: [aliceAway] }, alice2: { metas: [ownRef] } }, joins: {} },
+    ]),
+    why: twoRefs,
+  },
   {
     recording: "v1-idle-timeout",
     event: 26,

@@ -32,7 +32,7 @@ export interface ChannelHost {
   mailboxGrew(process: ChannelProcess, count: number): void;
   write(data: FrameData): void;
   writeShared(frame: SharedFrame): void;
-  /** Writes after everything that arrived together with the current frame has been handled. */
+  /** Writes after the reply of the join that replaces this channel. */
   writeLater(data: FrameData): void;
   /** The topic is free again. Called once, when the channel takes no more messages. */
   released(process: ChannelProcess, reason: LeaveReason): void;

@@ -28,8 +28,6 @@ export interface Sink {
   /** Stops, and goes on, reading from the peer. */
   pause(): void;
   resume(): void;
-  /** Runs `task` when everything that was received together has been handled. */
-  defer(task: () => void): void;
   /** Runs `task` after `delayMs`; the returned function cancels it. */
   after(delayMs: number, task: () => void): () => void;
 }
@@ -77,7 +75,6 @@ export class Connection implements ChannelHost {
   /** Why frames are held: a join being answered, or an old instance being waited for. */
   #holding = false;
   #later: FrameData[] | null = null;
-  #deferred = false;
   #pendingFrames = 0;
   #pendingBytes = 0;
   #handledCount = 0;
@@ -198,8 +195,10 @@ export class Connection implements ChannelHost {
     if (present !== undefined) {
       present.end({ kind: "duplicate" });
       const goOn = (): void => {
-        this.#join(message, topic);
         this.writeLater(present.closeFrame());
+        this.#join(message, topic);
+        // Refused before anybody was asked. Otherwise the answer has them written, and comes later where it is held for.
+        if (!this.#holding) this.#writeLate();
       };
       return present.busy ? this.#waitFor(present, goOn) : goOn();
     }
@@ -233,7 +232,6 @@ export class Connection implements ChannelHost {
       this.#waitingFor = null;
       if (this.#closed) return;
       this.#answerJoin(process, message, settled);
-      this.#writeLate();
       this.#release();
     });
   }
@@ -267,6 +265,8 @@ export class Connection implements ChannelHost {
     if (answer.status === "ok") this.#channels.set(process.topic, process);
     else process.end({ kind: "closed" });
     this.write(frame);
+    // The farewell of the instance it replaces comes after the reply, and before anything the new one says.
+    this.#writeLate();
     if (answer.status === "error") {
       telemetry.emit("channel.refused", { mount, pattern, code: answer.code });
       return;
@@ -364,13 +364,6 @@ export class Connection implements ChannelHost {
   writeLater(data: FrameData): void {
     this.#later ??= [];
     this.#later.push(data);
-    if (this.#deferred) return;
-    this.#deferred = true;
-    // While a join is being answered they wait for its reply: see #join.
-    this.#sink.defer(() => {
-      this.#deferred = false;
-      if (!this.#holding) this.#writeLate();
-    });
   }
 
   #writeLate(): void {

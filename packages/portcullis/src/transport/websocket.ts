@@ -302,11 +302,6 @@ class WebSocketConnection implements Sink {
     this.#webSocket.resume();
   }
 
-  defer(task: () => void): void {
-    // All frames of one read are handled in one go; a microtask comes after them.
-    queueMicrotask(task);
-  }
-
   after(delayMs: number, task: () => void): () => void {
     return this.#transport.mount.environment.clock.after(delayMs, task);
   }

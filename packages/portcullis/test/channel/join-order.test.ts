@@ -172,6 +172,22 @@ describe("a join of a topic that is joined", () => {
     expect(client.take()).toEqual([ok("3", "room"), close("1", "room")]);
   });
 
+  test("what the new instance says comes after the farewell of the old one", () => {
+    const channel = socket
+      .channel("room", { join: (_params, channel) => channel.send("hello") })
+      .info({ hello: (_message, channel) => channel.push("hello", {}) })
+      .leave((_reason, channel) => channel.push("bye", {}));
+    const client = new World([channel]).connect().joined("room", "1");
+    client.take();
+    client.join("room", "2");
+    expect(client.take()).toEqual([
+      ok("2", "room"),
+      ["1", null, "room", "bye", {}],
+      close("1", "room"),
+      ["2", null, "room", "hello", {}],
+    ]);
+  });
+
   test.each(["handler", "leave hook"])("gives an old instance whose %s doesn't end five seconds", async (what) => {
     const forever = new Promise<undefined>(() => {});
     const channel = socket
@@ -195,9 +211,9 @@ describe("a join of a topic that is joined", () => {
     const bye: Frame[] = what === "leave hook" ? [["1", null, "room", "bye", {}]] : [];
     expect(client.take()).toEqual([
       ok("3", "room"),
-      replyFrame(null, "4", "phoenix", "ok", {}),
       ...bye,
       close("1", "room"),
+      replyFrame(null, "4", "phoenix", "ok", {}),
     ]);
     expect(world.logger.at("warn")).toHaveLength(1);
     expect(world.logger.at("warn")[0]).toMatch(/did not end within 5000 ms/);

@@ -43,10 +43,6 @@ export class RecordingSink implements Sink {
     this.flow.push("resume");
   }
 
-  defer(task: () => void): void {
-    queueMicrotask(task);
-  }
-
   after(delayMs: number, task: () => void): () => void {
     return this.#clock.after(delayMs, task);
   }
