@@ -1,41 +1,8 @@
-/** The official client in its released versions, each speaking both versions of the protocol. */
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { type Channel, Socket as Phoenix18, type Push, type RawMessage, type SocketOptions } from "phoenix";
-import { Socket as Phoenix17 } from "phoenix-1.7";
+/** One client of the table, connected, and what happened to it. */
+import type { Channel, Push, RawMessage, Socket, SocketOptions } from "phoenix";
 import { WebSocket } from "ws";
 import { Inbox } from "./inbox.ts";
-
-/** One row of the table. */
-export interface World {
-  readonly name: string;
-  readonly Socket: typeof Phoenix18;
-  readonly vsn: "1.0.0" | "2.0.0";
-}
-
-const { resolve } = createRequire(import.meta.url);
-
-/** The version that is installed, so that no row can claim another. */
-function versionOf(name: string): string {
-  const manifest = join(resolve(name), "..", "..", "..", "package.json");
-  return (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
-}
-
-/** All rows. The client speaks 2.0.0 by itself and 1.0.0 with an encoder of one's own, as old applications do. */
-export const worlds: readonly World[] = [
-  { name: "phoenix", Socket: Phoenix18 },
-  { name: "phoenix-1.7", Socket: Phoenix17 },
-].flatMap(({ name, Socket }) => {
-  const client = { name: `phoenix ${versionOf(name)}`, Socket };
-  return [
-    { ...client, vsn: "2.0.0" as const },
-    { ...client, vsn: "1.0.0" as const },
-  ];
-});
-
-/** Rows where a message says which join it belongs to, and bytes have a form. */
-export const worldsInVersion2: readonly World[] = worlds.filter(({ vsn }) => vsn === "2.0.0");
+import type { World } from "./world.ts";
 
 const inVersion1 = {
   vsn: "1.0.0",
@@ -45,7 +12,7 @@ const inVersion1 = {
 
 /** A client and what it went through. */
 export interface Client {
-  readonly socket: Phoenix18;
+  readonly socket: Socket;
   /** An entry for each time the connection opened. */
   readonly opens: Inbox<void>;
   /** Close codes. */
@@ -56,22 +23,24 @@ export interface Client {
   readonly messages: Inbox<RawMessage>;
 }
 
-const clients: Phoenix18[] = [];
+const clients: Socket[] = [];
 
 /** Connects a client that loses no time. */
-export function connect({ Socket, vsn }: World, url: string, options: SocketOptions = {}): Client {
+export function connect(world: World, url: string, options: SocketOptions = {}): Client {
   const opens = new Inbox<void>();
   const closes = new Inbox<number>();
   const attempts = new Inbox<number>();
   const messages = new Inbox<RawMessage>();
-  const socket = new Socket(url, {
+  const socket = new world.Socket(url, {
     transport: WebSocket,
     rejoinAfterMs: () => 2,
     reconnectAfterMs(tries) {
       attempts.add(tries);
-      return 2 * tries;
+      // Where this is the delay for rejoining as well, the client joins again whenever it has passed without an answer.
+      const rejoins = !world.can.has("rejoinAfterMs") && socket.channels.length > 0;
+      return rejoins ? 250 : 2 * tries;
     },
-    ...(vsn === "1.0.0" ? inVersion1 : {}),
+    ...(world.ownEncoder ? inVersion1 : {}),
     ...options,
   });
   socket.onOpen(() => opens.add());
@@ -87,10 +56,12 @@ export async function disconnectAll(): Promise<void> {
   await Promise.all(
     clients.splice(0).map((socket) => {
       const { conn } = socket;
-      const open = conn !== null && conn.readyState !== WebSocket.CLOSED;
+      const open = conn instanceof WebSocket && conn.readyState !== WebSocket.CLOSED;
       const closed = open ? new Promise((resolve) => conn.once("close", resolve)) : Promise.resolve();
       // Not its callback, which looks whether the connection is closed every 150 ms only.
       socket.disconnect();
+      // phoenix_js forgets it.
+      socket.reconnectTimer.reset();
       return closed;
     }),
   );

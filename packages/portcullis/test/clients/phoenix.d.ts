@@ -1,11 +1,11 @@
-/** What these tests use of the official client, which comes without types of its own. */
+/** What these tests use of the official client, which comes without types of its own, and of what has its interface. */
 declare module "phoenix" {
   import type { WebSocket } from "ws";
 
   export interface SocketOptions {
     readonly transport?: unknown;
     readonly params?: object | (() => object);
-    /** 1.8 only: 1.7 ignores it. */
+    /** Since 1.8: others ignore it. */
     readonly authToken?: string | (() => string);
     readonly vsn?: string;
     readonly encode?: (message: RawMessage, send: (data: string) => void) => void;
@@ -27,7 +27,9 @@ declare module "phoenix" {
   export class Socket {
     constructor(endPoint: string, options?: SocketOptions);
     /** Of the class given as `transport`. */
-    readonly conn: WebSocket | null;
+    readonly conn: WebSocket | LongPoll | null;
+    readonly channels: readonly Channel[];
+    readonly reconnectTimer: { reset(): void };
     connect(): void;
     disconnect(callback?: () => void): void;
     isConnected(): boolean;
@@ -57,8 +59,26 @@ declare module "phoenix" {
   export class Push {
     receive(status: string, callback: (response: unknown) => void): this;
   }
+
+  /** The transport for who can't have a WebSocket; the connection is an instance of it. */
+  export class LongPoll {
+    readonly token: string | null;
+    readonly pollEndpoint: string;
+  }
+}
+
+declare module "phoenix-1.6" {
+  export * from "phoenix";
 }
 
 declare module "phoenix-1.7" {
-  export { Channel, Push, Socket } from "phoenix";
+  export * from "phoenix";
+}
+
+declare module "phoenix-1.8.15" {
+  export * from "phoenix";
+}
+
+declare module "@supabase/phoenix" {
+  export * from "phoenix";
 }

@@ -1,7 +1,8 @@
-/** The official client comes back by itself: after a lost connection, a crashed channel, a disconnect by the server. */
+/** Clients come back by themselves: after a lost connection, a crashed channel, a disconnect by the server. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type Answer, answer, connect, disconnectAll, joined, received, worlds } from "./client.ts";
+import { type Answer, answer, connect, disconnectAll, joined, received } from "./client.ts";
 import { salt, startServer, type TestServer } from "./server.ts";
+import { worlds } from "./world.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -16,8 +17,9 @@ describe.each(worlds)("$name, vsn $vsn", (world) => {
     const { channel, joins } = await joined(client, "room:lost", { seat: 7 });
     const shouted = received(channel, "shouted");
     const echoed = server.echoed.length;
+    const by = `${world.name}, vsn ${world.vsn}`;
     const waiting = new Promise<Promise<Answer>[]>((resolve) => {
-      client.socket.onClose(() => resolve([1, 2, 3].map((n) => answer(channel.push("echo", { world, n })))));
+      client.socket.onClose(() => resolve([1, 2, 3].map((n) => answer(channel.push("echo", { by, n })))));
     });
 
     server.cut();
@@ -27,7 +29,7 @@ describe.each(worlds)("$name, vsn $vsn", (world) => {
     expect(client.opens.all).toHaveLength(2);
     // The rejoin carries the params of the first join.
     expect(joins.all).toEqual(Array(2).fill({ status: "ok", response: { welcome: "lost", params: { seat: 7 } } }));
-    const sent = [1, 2, 3].map((n) => ({ world: { name: world.name, vsn: world.vsn }, n }));
+    const sent = [1, 2, 3].map((n) => ({ by, n }));
     expect(replies).toEqual(sent.map((response) => ({ status: "ok", response })));
     expect(server.echoed.slice(echoed)).toEqual(sent);
     server.endpoint.broadcast("room:lost", "shouted", { to: "whoever is back" });

@@ -1,0 +1,125 @@
+/** The clients of the table, each with what it can do, in the versions of the protocol it speaks. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import * as supabase from "@supabase/phoenix";
+import * as phoenix18 from "phoenix";
+import * as phoenix16 from "phoenix-1.6";
+import * as phoenix17 from "phoenix-1.7";
+import * as phoenix1815 from "phoenix-1.8.15";
+
+/**
+ * What only some clients can do. Tests ask for the rows they are about by {@link worldsThat}; what every client can do has
+ * no name here.
+ *
+ * - `bytes`: payloads that are bytes, which only version 2 of the protocol has a form for
+ * - `bytesBeyondAscii`: such payloads on a topic with other letters; before 1.8.7 the header counted UTF-16 units
+ * - `authToken`: a token outside of the URL
+ * - `paramsFunction`: params made anew for each attempt to connect
+ * - `ping`: a round trip on demand
+ * - `heartbeatTimeout`: noticing that heartbeats are no longer answered
+ * - `leavesDuplicates`: leaving a topic's old channel before a second one is joined, and telling the two apart
+ * - `rejoinAfterMs`: a delay for rejoining apart from that for reconnecting
+ * - `after1000`: coming back after close code 1000; after any other everybody does
+ * - `presence`: following who is there; `anyPresenceKey`: with keys like `__proto__` (CVE-2026-56812)
+ * - `longPoll`: the second transport; `fallback`: going over to it without being told; `fetch`: where there is no
+ *   XMLHttpRequest too; `goneSession`: noticing by 410 that a session is lost, and rejoining
+ */
+export type Ability =
+  | "bytes"
+  | "bytesBeyondAscii"
+  | "authToken"
+  | "paramsFunction"
+  | "ping"
+  | "heartbeatTimeout"
+  | "leavesDuplicates"
+  | "rejoinAfterMs"
+  | "after1000"
+  | "presence"
+  | "anyPresenceKey"
+  | "longPoll"
+  | "fallback"
+  | "fetch"
+  | "goneSession";
+
+type Package = Pick<typeof phoenix18, "Socket"> & Partial<typeof phoenix18>;
+
+/** One row of the table. */
+export interface World extends Package {
+  /** The package's name and the version that is installed, so that no row can claim another. */
+  readonly name: string;
+  readonly vsn: "1.0.0" | "2.0.0";
+  /** Whether the client speaks `vsn` only with an encoder of one's own. */
+  readonly ownEncoder: boolean;
+  readonly can: ReadonlySet<Ability>;
+}
+
+const require = createRequire(import.meta.url);
+
+const in16: readonly Ability[] = [
+  "bytes",
+  "paramsFunction",
+  "ping",
+  "heartbeatTimeout",
+  "leavesDuplicates",
+  "rejoinAfterMs",
+  "presence",
+  "longPoll",
+];
+const in17: readonly Ability[] = [...in16, "fallback"];
+const in18: readonly Ability[] = [...in17, "authToken", "bytesBeyondAscii", "anyPresenceKey", "fetch", "goneSession"];
+
+/** What a client needs `joinRefs` for: without them nobody knows which of two channels on one topic is meant. */
+const needsVersion2: readonly Ability[] = ["bytes", "bytesBeyondAscii", "leavesDuplicates"];
+
+/**
+ * The official client, newest and oldest that is met, and the two between which close code 1000 changed its meaning;
+ * Supabase's fork of it, which every new Supabase client runs on; and phoenix_js, taken out of Phoenix in 2015 and maintained
+ * apart since: the dialect from before `join_ref`, sent by whatever was built then and is still connected. Supabase's own
+ * client of before the fork has another interface, and its tests in supabase-realtime.test.ts. These two are the ones on npm
+ * that are no copy of the official client's code of today, are under MIT, install without running a script, and take the
+ * WebSocket they are given.
+ */
+export const worlds: readonly World[] = [
+  ...inBothVersions("phoenix", phoenix18, [...in18, "after1000"]),
+  ...inBothVersions("phoenix-1.8.15", phoenix1815, in18),
+  ...inBothVersions("phoenix-1.7", phoenix17, in17),
+  ...inBothVersions("phoenix-1.6", phoenix16, in16),
+  ...inBothVersions("@supabase/phoenix", supabase, [...in18, "after1000"]),
+  { name: named("phoenix_js"), ...phoenixJs(), vsn: "1.0.0", ownEncoder: false, can: new Set<Ability>(["after1000"]) },
+];
+
+/** The rows that can do something, to be given to `describe.each`. */
+export function worldsThat(...abilities: readonly Ability[]): readonly World[] {
+  return worlds.filter(({ can }) => abilities.every((ability) => can.has(ability)));
+}
+
+/** A client speaks 2.0.0 by itself, and 1.0.0 with an encoder of one's own, as old applications do. */
+function inBothVersions(name: string, client: Package, abilities: readonly Ability[]): readonly World[] {
+  const { Socket, Presence, LongPoll } = client;
+  const row = { name: named(name), Socket, ...(Presence && { Presence }), ...(LongPoll && { LongPoll }) };
+  const inVersion1 = abilities.filter((ability) => !needsVersion2.includes(ability));
+  return [
+    { ...row, vsn: "2.0.0", ownEncoder: false, can: new Set(abilities) },
+    { ...row, vsn: "1.0.0", ownEncoder: true, can: new Set(inVersion1) },
+  ];
+}
+
+/** It looks for the browser's WebSocket while it is loaded, and needs a window to look in. */
+function phoenixJs(): Package {
+  const scope = globalThis as { window?: object };
+  scope.window = {};
+  try {
+    const { Socket } = require("phoenix_js") as Package;
+    return { Socket };
+  } finally {
+    delete scope.window;
+  }
+}
+
+function named(name: string): string {
+  let folder = dirname(require.resolve(name));
+  while (!folder.endsWith(join("node_modules", name))) folder = dirname(folder);
+  const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { name: string; version: string };
+  return `${manifest.name} ${manifest.version}`;
+}
