@@ -25,7 +25,7 @@ export interface TestServer {
   readonly openUrl: string;
   /** The one that wants a token. */
   readonly privateUrl: string;
-  readonly endpoint: Pick<Endpoint, "tokens" | "broadcast" | "disconnect" | "connectionCount">;
+  readonly endpoint: Pick<Endpoint, "tokens" | "broadcast" | "disconnect" | "drain" | "connectionCount">;
   readonly seen: Inbox<Seen>;
   /** Payloads of `echo`, in the order in which the handler got them. */
   readonly echoed: unknown[];
