@@ -46,7 +46,7 @@ type Package = Pick<typeof phoenix18, "Socket"> & Partial<typeof phoenix18>;
 
 /** One row of the table. */
 export interface World extends Package {
-  /** The package's name and the version that is installed, so that no row can claim another. */
+  /** The package's name and version. */
   readonly name: string;
   readonly vsn: "1.0.0" | "2.0.0";
   /** Whether the client speaks `vsn` only with an encoder of one's own. */
@@ -86,7 +86,13 @@ export const worlds: readonly World[] = [
   ...inBothVersions("phoenix-1.7", phoenix17, in17),
   ...inBothVersions("phoenix-1.6", phoenix16, in16),
   ...inBothVersions("@supabase/phoenix", supabase, [...in18, "after1000"]),
-  { name: named("phoenix_js"), ...phoenixJs(), vsn: "1.0.0", ownEncoder: false, can: new Set<Ability>(["after1000"]) },
+  {
+    name: installed("phoenix_js"),
+    ...phoenixJs(),
+    vsn: "1.0.0",
+    ownEncoder: false,
+    can: new Set<Ability>(["after1000"]),
+  },
 ];
 
 /** The rows that can do something, to be given to `describe.each`. */
@@ -97,7 +103,7 @@ export function worldsThat(...abilities: readonly Ability[]): readonly World[] {
 /** A client speaks 2.0.0 by itself, and 1.0.0 with an encoder of one's own, as old applications do. */
 function inBothVersions(name: string, client: Package, abilities: readonly Ability[]): readonly World[] {
   const { Socket, Presence, LongPoll } = client;
-  const row = { name: named(name), Socket, ...(Presence && { Presence }), ...(LongPoll && { LongPoll }) };
+  const row = { name: installed(name), Socket, ...(Presence && { Presence }), ...(LongPoll && { LongPoll }) };
   const inVersion1 = abilities.filter((ability) => !needsVersion2.includes(ability));
   return [
     { ...row, vsn: "2.0.0", ownEncoder: false, can: new Set(abilities) },
@@ -117,7 +123,8 @@ function phoenixJs(): Package {
   }
 }
 
-function named(name: string): string {
+/** The name and version of a package as it is installed, so that no row and no test can claim another. */
+export function installed(name: string): string {
   let folder = dirname(require.resolve(name));
   while (!folder.endsWith(join("node_modules", name))) folder = dirname(folder);
   const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { name: string; version: string };
