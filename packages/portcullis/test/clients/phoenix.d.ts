@@ -14,6 +14,9 @@ declare module "phoenix" {
     readonly heartbeatIntervalMs?: number;
     readonly reconnectAfterMs?: (tries: number) => number;
     readonly rejoinAfterMs?: (tries: number) => number;
+    /** Since 1.7, like `sessionStorage`. */
+    readonly longPollFallbackMs?: number;
+    readonly sessionStorage?: unknown;
   }
 
   export interface RawMessage {
@@ -65,10 +68,6 @@ declare module "phoenix" {
     readonly token: string | null;
     readonly pollEndpoint: string;
   }
-}
-
-declare module "phoenix-1.6" {
-  export * from "phoenix";
 }
 
 declare module "phoenix-1.7" {

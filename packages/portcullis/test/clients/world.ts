@@ -4,8 +4,6 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import * as supabase from "@supabase/phoenix";
 import * as phoenix18 from "phoenix";
-import * as phoenix16 from "phoenix-1.6";
-import * as phoenix17 from "phoenix-1.7";
 import * as phoenix1815 from "phoenix-1.8.15";
 
 /**
@@ -69,8 +67,8 @@ const in16: readonly Ability[] = [
 const in17: readonly Ability[] = [...in16, "fallback"];
 const in18: readonly Ability[] = [...in17, "authToken", "bytesBeyondAscii", "anyPresenceKey", "fetch", "goneSession"];
 
-/** What a client needs `joinRefs` for: without them nobody knows which of two channels on one topic is meant. */
-const needsVersion2: readonly Ability[] = ["bytes", "bytesBeyondAscii", "leavesDuplicates"];
+/** There version 1 has no form for bytes, can't say which of two joins is meant, and no encoder of one's own is asked. */
+const needsVersion2: readonly Ability[] = ["bytes", "bytesBeyondAscii", "leavesDuplicates", "longPoll", "fallback"];
 
 /**
  * The official client, newest and oldest that is met, and the two between which close code 1000 changed its meaning;
@@ -83,19 +81,19 @@ const needsVersion2: readonly Ability[] = ["bytes", "bytesBeyondAscii", "leavesD
 export const worlds: readonly World[] = [
   ...inBothVersions("phoenix", phoenix18, [...in18, "after1000"]),
   ...inBothVersions("phoenix-1.8.15", phoenix1815, in18),
-  ...inBothVersions("phoenix-1.7", phoenix17, in17),
-  ...inBothVersions("phoenix-1.6", phoenix16, in16),
+  ...inBothVersions("phoenix-1.7", loadedInAPage("phoenix-1.7"), in17),
+  ...inBothVersions("phoenix-1.6", loadedInAPage("phoenix-1.6"), in16),
   ...inBothVersions("@supabase/phoenix", supabase, [...in18, "after1000"]),
   {
     name: installed("phoenix_js"),
-    ...phoenixJs(),
+    Socket: loadedInAPage("phoenix_js").Socket,
     vsn: "1.0.0",
     ownEncoder: false,
     can: new Set<Ability>(["after1000"]),
   },
 ];
 
-/** The rows that can do something, to be given to `describe.each`. */
+/** The rows that can do something, for `describe.each`. */
 export function worldsThat(...abilities: readonly Ability[]): readonly World[] {
   return worlds.filter(({ can }) => abilities.every((ability) => can.has(ability)));
 }
@@ -111,13 +109,12 @@ function inBothVersions(name: string, client: Package, abilities: readonly Abili
   ];
 }
 
-/** It looks for the browser's WebSocket while it is loaded, and needs a window to look in. */
-function phoenixJs(): Package {
-  const scope = globalThis as { window?: object };
-  scope.window = {};
+/** Old clients look for the browser's window while they are loaded, and for whatever they take from it in there later. */
+function loadedInAPage(name: string): Package {
+  const scope = globalThis as { window?: unknown };
+  scope.window = globalThis;
   try {
-    const { Socket } = require("phoenix_js") as Package;
-    return { Socket };
+    return require(name) as Package;
   } finally {
     delete scope.window;
   }
