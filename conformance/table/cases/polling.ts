@@ -192,6 +192,25 @@ const polled: readonly Omit<Case, "leftOut">[] = [
     },
   },
   {
+    id: "poll-batch-limit",
+    says: "a batch holds a hundred messages; of more Phoenix drops the rest, and ours refuses the whole",
+    async run(stage) {
+      const poller = await begin(stage, "/socket");
+      const lines = Array.from({ length: 101 }, (_, i) => heartbeat(stage, String(i)));
+      const refs = lines.slice(0, 100).map((_, i) => String(i));
+      deepStrictEqual(await poller.post(lines.slice(0, 100).join("\n"), ndjson), 200);
+      deepStrictEqual(refsOf(await poller.read()), refs);
+      const status = await poller.post(lines.join("\n"), ndjson);
+      if (stage.strict || status === 200) {
+        deepStrictEqual({ status, refs: refsOf(await poller.read()) }, { status: 200, refs });
+        return;
+      }
+      deepStrictEqual(status, 413);
+      deepStrictEqual(await poller.post(heartbeat(stage, "after")), 200);
+      deepStrictEqual(refsOf(await poller.read()), ["after"]);
+    },
+  },
+  {
     id: "poll-batch-mixed",
     says: "a line of a batch that isn't text is a binary message in base64",
     async run(stage) {
@@ -261,7 +280,7 @@ const polled: readonly Omit<Case, "leftOut">[] = [
   },
 ];
 
-const version2 = new Set(["poll-batch", "poll-batch-mixed"]);
+const version2 = new Set(["poll-batch", "poll-batch-limit", "poll-batch-mixed"]);
 
 export const polling: readonly Case[] = polled.map((each) => ({
   ...each,

@@ -75,6 +75,9 @@ export const presences: readonly Case[] = [
       const first = await appear(stage, topic, "alice", { n: 1 });
       const second = await appear(stage, topic, "alice", { n: 2 });
       deepStrictEqual(plain(second.state), { alice: [{ n: 1 }, { n: 2 }] });
+      const { result } = (await second.room.read("get_by_key", { key: "alice" })) as { result: { metas: Metas } };
+      deepStrictEqual(plain({ alice: result }), { alice: [{ n: 1 }, { n: 2 }] });
+      await second.room.ask("get_by_key", { key: "nobody" }, { result: [] });
       await nextDiff(first.room, { alice: [{ n: 2 }] }, {});
       const ref = second.room.push("phx_leave");
       await second.room.expectReply(ref, "ok", {});
