@@ -1,0 +1,15 @@
+/**
+ * Tests of an application's sockets and channels, without a network; a server for tests of clients; and what holds an
+ * adapter between nodes to its contract. Belongs to no test runner.
+ *
+ * @module
+ */
+
+export type { ServerMessage, Vsn } from "./client-wire.ts";
+export { ConnectionRefused, type ConnectOptions, connect, type Refusal, refused } from "./connect.ts";
+export { type FakeClock, type FakeClockOptions, fakeClock } from "./fake-clock.ts";
+export { type HeardBroadcast, type Listener, listen } from "./listen.ts";
+export type { Match, Pattern, Predicate } from "./match.ts";
+export type { TestPeer } from "./request.ts";
+export type { PushRef, TestChannel } from "./test-channel.ts";
+export { type Closing, JoinRefused, type TestSocket } from "./test-socket.ts";
