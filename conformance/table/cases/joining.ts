@@ -213,11 +213,11 @@ export const joining: readonly Case[] = [
     async run(stage) {
       const client = await stage.connect();
       const [busy, idle] = [await client.join(stage.topic()), await client.join(stage.topic())];
-      const sleeping = busy.push("sleep", { ms: 150 });
+      const sleeping = busy.push("sleep", { ms: 2_000 });
       const behind = busy.push("count");
       await idle.ask("count", {}, { n: 1, preset: null });
       await client.expectNothing();
-      await busy.expectReply(sleeping, "ok", { slept: 150 });
+      await busy.expectReply(sleeping, "ok", { slept: 2_000 });
       await busy.expectReply(behind, "ok", { n: 1, preset: null });
     },
   },

@@ -238,7 +238,7 @@ const polled: readonly Omit<Case, "leftOut">[] = [
       const poller = await begin(stage, "/socket");
       const message = { joinRef: "11", topic: stage.topic() };
       await poller.post(String(encode(stage.vsn, { ...message, ref: "1", event: "phx_join", payload: {} })));
-      const slow = encode(stage.vsn, { ...message, ref: "2", event: "sleep", payload: { ms: 1_200 } });
+      const slow = encode(stage.vsn, { ...message, ref: "2", event: "sleep", payload: { ms: 2_000 } });
       deepStrictEqual(await poller.post(String(slow)), 200);
       deepStrictEqual(refsOf(await poller.read()), ["1"]);
       deepStrictEqual(refsOf(await poller.read()), ["2"]);
