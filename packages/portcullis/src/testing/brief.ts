@@ -17,7 +17,7 @@ export function brief(value: unknown): string {
 
 /** What a failed assertion throws. Every runner knows it for what it is. */
 export function failure(message: string, cause?: unknown): AssertionError {
-  const error = new AssertionError({ message });
+  const error = new AssertionError({ message, stackStartFn: failure });
   if (cause !== undefined) error.cause = cause;
   return error;
 }

@@ -34,8 +34,8 @@ export interface FakeClock extends Clock {
  * ```ts
  * const clock = fakeClock();
  * const endpoint = defineEndpoint({ clock, secretKeyBase, sockets });
- * const token = endpoint.tokens.sign("user socket", "42", { maxAgeSeconds: 60 });
- * await clock.advance(61_000);
+ * const token = endpoint.tokens.sign("user socket", "42");
+ * await clock.advance(86_401_000);
  * await refused(endpoint, "/socket", { token }); // expired
  * ```
  */

@@ -275,18 +275,18 @@ export class TestChannel<Of extends AnyChannel = AnyChannel> {
   }
 
   /** @internal */
-  "~disconnected"(): void {
-    this.#over("disconnected");
-    this.#pushes.end("the connection was closed");
+  "~disconnected"(why: string): void {
+    this.#over("disconnected", why);
+    this.#pushes.end(why);
     this.#listener.stop();
   }
 
-  #over(state: "closed" | "crashed" | "disconnected"): void {
+  #over(state: "closed" | "crashed" | "disconnected", said?: string): void {
     if (this.#state !== "joined") return;
     this.#state = state;
     this.#ends.add(state);
     const thrown = this.#thrown === undefined ? "" : `: ${brief(this.#thrown)}`;
-    const why = state === "crashed" ? `the channel crashed${thrown}` : `the channel ${this.#ended}`;
+    const why = said ?? (state === "crashed" ? `the channel crashed${thrown}` : `the channel ${this.#ended}`);
     this.#ends.end(why, this.#thrown);
     this.#replies.end(why, this.#thrown);
     // A leave hook may still push after `phx_close`.

@@ -135,7 +135,7 @@ export class TestSocket<Mount extends AnyMount = AnyMount> {
     const answer = message.payload as Answer;
     if (answer.status !== "ok") {
       this.#channels.delete(ref);
-      channel["~disconnected"]();
+      channel["~disconnected"]("the join was refused");
     }
     return { channel, answer };
   }
@@ -288,7 +288,7 @@ export class TestSocket<Mount extends AnyMount = AnyMount> {
     this.#closings.end(why);
     this.#rest.end(why);
     for (const join of this.#joins.values()) join.end(why);
-    for (const channel of this.#channels.values()) channel["~disconnected"]();
+    for (const channel of this.#channels.values()) channel["~disconnected"](why);
   }
 }
 
