@@ -67,16 +67,21 @@ const in16: readonly Ability[] = [
 const in17: readonly Ability[] = [...in16, "fallback"];
 const in18: readonly Ability[] = [...in17, "authToken", "bytesBeyondAscii", "anyPresenceKey", "fetch", "goneSession"];
 
-/** There version 1 has no form for bytes, can't say which of two joins is meant, and no encoder of one's own is asked. */
+/**
+ * Version 1 has no form for bytes, can't say which of two joins is meant, and needs the encoder of one's own that is not asked
+ * over long-poll.
+ */
 const needsVersion2: readonly Ability[] = ["bytes", "bytesBeyondAscii", "leavesDuplicates", "longPoll", "fallback"];
 
 /**
- * The official client, newest and oldest that is met, and the two between which close code 1000 changed its meaning;
- * Supabase's fork of it, which every new Supabase client runs on; and phoenix_js, taken out of Phoenix in 2015 and maintained
- * apart since: the dialect from before `join_ref`, sent by whatever was built then and is still connected. Supabase's own
- * client of before the fork has another interface, and its tests in supabase-realtime.test.ts. These two are the ones on npm
- * that are no copy of the official client's code of today, are under MIT, install without running a script, and take the
- * WebSocket they are given.
+ * The official client: the newest, the last one that stays away after close code 1000, and the last of the minor versions
+ * before. Supabase's fork of it, which every new Supabase client runs on.
+ *
+ * Two that are not the official code of any release: phoenix_js, taken out of Phoenix in 2015 and kept apart since, speaks the
+ * dialect from before `join_ref`, as does whatever was built then and still connects. Supabase's own client, of the last
+ * release before the fork, has another interface, and its tests in supabase-realtime.test.ts. Of what npm has they are the
+ * ones that are under MIT, install without running a script and take the WebSocket they are given: phoenix-channels brings
+ * native add-ons, phoenix-socket and phoenix-elixir are the official client under another name.
  */
 export const worlds: readonly World[] = [
   ...inBothVersions("phoenix", phoenix18, [...in18, "after1000"]),
