@@ -4,6 +4,7 @@
  * @module
  */
 
+import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type ServerOptions as TlsOptions } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
@@ -13,6 +14,9 @@ import { type Clock, systemClock } from "./clock.ts";
 import { definitionError } from "./errors.ts";
 import { isReservedEvent } from "./protocol/events.ts";
 import { assertPayload } from "./protocol/frame.ts";
+import type { PubSubAdapter } from "./pubsub/adapter.ts";
+import { Bus } from "./pubsub/bus.ts";
+import { Envelopes } from "./pubsub/envelope.ts";
 import { Groups } from "./pubsub/groups.ts";
 import type { EndpointParts } from "./pubsub/parts.ts";
 import { PubSub } from "./pubsub/pubsub.ts";
@@ -20,9 +24,12 @@ import type { Connection } from "./socket/connection.ts";
 import type { TelemetryListener } from "./telemetry/events.ts";
 import { consoleLogger, type Logger } from "./telemetry/logger.ts";
 import { Telemetry } from "./telemetry/telemetry.ts";
+import { toBase64url } from "./token/base64url.ts";
 import { DerivedKeys } from "./token/key.ts";
 import { createTokens, type Tokens } from "./token/token.ts";
-import { createMount, type MountOptions } from "./transport/mount.ts";
+import type { LocalTransport } from "./transport/local.ts";
+import { createMount } from "./transport/mount.ts";
+import type { MountOptions } from "./transport/options.ts";
 import { splitPath } from "./transport/path.ts";
 import { requestReader } from "./transport/proxy.ts";
 import { Transports } from "./transport/transport.ts";
@@ -48,6 +55,11 @@ export interface EndpointOptions<Sockets extends Readonly<Record<string, MountOp
   readonly logger?: Logger;
   /** Called for everything in `TelemetryEvents`. */
   readonly telemetry?: TelemetryListener;
+  /**
+   * The bus that joins this endpoint with others of the same application and secret: broadcasts, presences, `disconnect` and
+   * long-poll sessions reach all of them. Default none: the endpoint is alone.
+   */
+  readonly pubsub?: PubSubAdapter;
   /** What time it is, and waiting: for tests. Default: the machine's clock. */
   readonly clock?: Clock;
   /** Addresses or networks (`"10.0.0.0/8"`) whose `X-Forwarded-*` are believed. Default none. */
@@ -102,10 +114,12 @@ export interface Handler {
 /** A running endpoint. */
 export interface Endpoint<Sockets = unknown> extends EndpointHandle {
   readonly "~sockets"?: Sockets;
+  /** For `portcullis/testing`. */
+  readonly "~local": LocalTransport;
   /** Signs and verifies with the endpoint's secret, as Phoenix.Token does with the same one. */
   readonly tokens: Tokens;
   /**
-   * Tells every subscriber of `topic`; so far the cluster is this process. Nobody need be subscribed.
+   * Tells every subscriber of `topic`, on every node of the cluster. Nobody need be subscribed.
    *
    * @example
    * ```ts
@@ -188,8 +202,8 @@ export type SocketsOf<Of> = Of extends { readonly "~sockets"?: infer Sockets } ?
 
 /** How long `close()` waits for clients to answer before it cuts them. */
 const closeGraceMs = 5_000;
-/** Keys of session cookies that are remembered: one for each kind of cookie and secret. */
-const sessionKeysMax = 32;
+/** Keys of session cookies and of the bus that are remembered: one for each kind and secret. */
+const keysMax = 32;
 /** Handshakes that dribble: how long TLS, and then the headers of a request, may take on a server of ours. */
 const headersTimeoutMs = 10_000;
 
@@ -248,7 +262,7 @@ function assertDistinct(paths: readonly string[]): void {
 class RunningEndpoint implements Endpoint<never> {
   readonly tokens: Tokens;
   readonly handler: Handler;
-  readonly #pubsub = new PubSub();
+  readonly #pubsub = new PubSub(toBase64url(randomBytes(12)));
   readonly #telemetry: Telemetry;
   readonly #parts: EndpointParts;
   /** What parts of the library do when the endpoint begins to close. */
@@ -272,11 +286,13 @@ class RunningEndpoint implements Endpoint<never> {
       listener: options.telemetry ?? null,
     });
     this.tokens = createTokens({ secretKeyBase: options.secretKeyBase, now: () => this.#clock.now() });
+    const keys = new DerivedKeys([options.secretKeyBase].flat(), keysMax);
+    if (options.pubsub !== undefined) this.#pubsub.joinBus(this.#busOf(options.pubsub, keys));
     const environment = {
       pubsub: this.#pubsub,
       telemetry: this.#telemetry,
       tokens: this.tokens,
-      keys: new DerivedKeys([options.secretKeyBase].flat(), sessionKeysMax),
+      keys,
       clock: this.#clock,
       endpoint: this,
       reader: requestReader(options.trustedProxies ?? []),
@@ -308,12 +324,26 @@ class RunningEndpoint implements Endpoint<never> {
     this.handler = this.#makeHandler();
   }
 
+  get "~local"(): LocalTransport {
+    return this.#transports.local;
+  }
+
   get "~parts"(): EndpointParts {
     return this.#parts;
   }
 
   get connectionCount(): number {
     return this.#transports.connectionCount;
+  }
+
+  #busOf(adapter: PubSubAdapter, keys: DerivedKeys): Bus {
+    return new Bus({
+      adapter,
+      envelopes: new Envelopes(keys),
+      telemetry: this.#telemetry,
+      node: this.#pubsub.node,
+      onMessage: (message) => this.#pubsub.heard(message),
+    });
   }
 
   broadcast(topic: string, event: string, payload: object): void {
@@ -391,6 +421,7 @@ class RunningEndpoint implements Endpoint<never> {
   }
 
   attach(server: Server): () => void {
+    this.#pubsub.start();
     const requests = server.rawListeners("request") as ((request: IncomingMessage, response: ServerResponse) => void)[];
     const upgrades = server.rawListeners("upgrade") as ((
       request: IncomingMessage,
@@ -457,17 +488,21 @@ class RunningEndpoint implements Endpoint<never> {
     await this.#transports.drained();
     await Promise.all(servers);
     cancel();
+    await this.#pubsub.close();
     this.#telemetry.flush();
   }
 
   #makeHandler(): Handler {
     const handle = (request: IncomingMessage, response: ServerResponse, next?: () => void): void => {
+      this.#pubsub.start();
       if (this.#transports.handleRequest(request, response)) return;
       if (next !== undefined) return next();
       response.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("not found");
     };
-    const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): boolean =>
-      this.#transports.handleUpgrade(request, socket, head);
+    const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): boolean => {
+      this.#pubsub.start();
+      return this.#transports.handleUpgrade(request, socket, head);
+    };
     return Object.assign(handle, { upgrade });
   }
 

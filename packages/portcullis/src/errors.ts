@@ -55,6 +55,11 @@ export const errorTable = {
   },
   query_too_long: { ends: "connection", status: 414, means: "The query string is longer than the mount reads." },
   headers_too_many: { ends: "connection", status: 431, means: "The request has more headers than the mount reads." },
+  sessions_max: {
+    ends: "connection",
+    status: 503,
+    means: "The mount has as many long-poll sessions as it may.",
+  },
   shutting_down: { ends: "connection", status: 503, means: "The endpoint is closing and takes no new connections." },
   frame_invalid: {
     ends: "close",
@@ -79,6 +84,11 @@ export const errorTable = {
   },
   slow_reader: { ends: "close", closeCode: 1013, means: "The client did not read what was sent to it." },
   stalled: { ends: "close", closeCode: 1011, means: "Handlers did not finish while the connection's queue was full." },
+  relay_lost: {
+    ends: "close",
+    closeCode: 1011,
+    means: "Another node took a long-poll session's messages and didn't say whether they arrived.",
+  },
   join_unencodable: { ends: "close", closeCode: 1011, means: "A join reply held what the serializer can't encode." },
   topic_unmatched: {
     ends: "message",
@@ -102,6 +112,14 @@ export const errorTable = {
     ends: "message",
     reason: "payload too deep",
     means: "A payload nests deeper than the mount reads.",
+  },
+  post_unreadable: {
+    ends: "message",
+    means: "A long-poll POST was not UTF-8, or a line of it no base64. Nothing of it was handled.",
+  },
+  post_too_large: {
+    ends: "message",
+    means: "A long-poll POST held more, or larger, messages than are read. Nothing of it was handled.",
   },
   join_ref_stale: {
     ends: "message",

@@ -42,6 +42,7 @@ export {
   type Stop,
   stop,
 } from "./outcome.ts";
+export type { AdapterEvents, AdapterLink, PubSubAdapter } from "./pubsub/adapter.ts";
 export type { ConnectInfo, ConnectInfoItem, InfoOf } from "./socket/connect-info.ts";
 export type { Params } from "./socket/params.ts";
 export {
@@ -62,5 +63,11 @@ export type { TelemetryEvent, TelemetryEvents, TelemetryListener } from "./telem
 export { consoleLogger, type Logger, silentLogger } from "./telemetry/logger.ts";
 export type { CredentialPlace } from "./transport/credential.ts";
 export { type Csrf, csrf } from "./transport/csrf.ts";
-export type { DrainOptions, MountOptions, RefusalResponse, WebSocketOptions } from "./transport/mount.ts";
+export type {
+  DrainOptions,
+  LongPollOptions,
+  MountOptions,
+  RefusalResponse,
+  WebSocketOptions,
+} from "./transport/options.ts";
 export type { Origins, ParsedOrigin } from "./transport/origin.ts";

@@ -56,6 +56,24 @@ export const bounds = {
   presenceQueueMax: 100,
   /** Nodes a presence knows at a time. Over it: further ones are not heard. */
   presenceReplicasMax: 1_000,
+  /** Characters of one message between nodes. Over it: broadcasting throws, and what comes is not taken. */
+  busMessageBytesMax: 16_777_216,
+  /** Long-poll: how long a request waits for messages; a session nobody polls for 1.5 of them ends. */
+  longpollWindowMs: 10_000,
+  /** How old a session's token may be: two weeks, as in Phoenix. */
+  longpollTokenMaxAgeSeconds: 1_209_600,
+  /** Bytes of one POST. Over it: 400. Phoenix allows as many. */
+  longpollBodyBytesMax: 8_000_000,
+  /** How long the body of a POST may take to arrive. Over it: 408. */
+  longpollBodyTimeoutMs: 10_000,
+  /** Messages in one POST: as many as phoenix.js sends at a time. Over it: refused whole. */
+  longpollBatchMax: 100,
+  /** Long-poll sessions of one mount and process. Over it: 503. */
+  longpollSessionsMax: 10_000,
+  /** Polls, and posts, of one session under way at a time. Over it the oldest poll is answered, and a post refused. */
+  longpollRequestsMax: 4,
+  /** How long another node may take to say that it has a session. Over it: the session is taken for lost. */
+  longpollAnswerTimeoutMs: 2_000,
   /** Draining: connections of a batch, time between batches, and time after which all that are left go at once. */
   drainBatchSize: 10_000,
   drainIntervalMs: 2_000,

@@ -13,19 +13,25 @@ export class Groups<Member extends object> {
     return this.#groups.size;
   }
 
-  /** Adding twice is adding once. */
-  add(key: string, member: Member): void {
+  /** Adding twice is adding once. Whether `key` had no members until now. */
+  add(key: string, member: Member): boolean {
     const present = this.#groups.get(key);
     if (present === undefined) this.#groups.set(key, member);
     else if (present instanceof Set) present.add(member);
     else if (present !== member) this.#groups.set(key, new Set([present, member]));
+    return present === undefined;
   }
 
-  /** Harmless for one that isn't there. */
-  remove(key: string, member: Member): void {
+  /** Harmless for one that isn't there. Whether it was the last member of `key`. */
+  remove(key: string, member: Member): boolean {
     const present = this.#groups.get(key);
-    if (present === member) this.#groups.delete(key);
-    else if (present instanceof Set && present.delete(member) && present.size === 0) this.#groups.delete(key);
+    if (present === undefined) return false;
+    if (present instanceof Set) {
+      if (!present.delete(member) || present.size > 0) return false;
+    } else if (present !== member) {
+      return false;
+    }
+    return this.#groups.delete(key);
   }
 
   /** How many members `key` has. */

@@ -1,9 +1,11 @@
 /**
- * Publish and subscribe inside one process: who hears what is said on a topic.
+ * Publish and subscribe: who hears what is said on a topic, in this process and, over a bus, in others.
  *
  * @module
  */
 
+import type { Bus } from "./bus.ts";
+import type { BusMessage } from "./envelope.ts";
 import { Groups } from "./groups.ts";
 
 /** What is said on a topic. Made once per broadcast and handed to every subscriber. */
@@ -39,21 +41,54 @@ export type ControlMessage =
       readonly name: string;
       /** What its trackers tell each other: plain JSON, to be read as coming from anybody. */
       readonly data: unknown;
+    }
+  | {
+      readonly kind: "longpoll";
+      /** What a request at one node has to say to a session on another, and back: plain JSON. */
+      readonly data: unknown;
     };
 
 /** The subscriptions of one endpoint. */
 export class PubSub {
+  /** This node's name: unique in the cluster, and new with every start. */
+  readonly node: string;
   readonly #topics = new Groups<Subscriber>();
   readonly #controls = new Set<(message: ControlMessage) => void>();
+  #bus: Bus | null = null;
+
+  constructor(node = "local") {
+    this.node = node;
+  }
+
+  /** Reaches other nodes from here on. Called before anything is subscribed. */
+  joinBus(bus: Bus): void {
+    this.#bus = bus;
+  }
+
+  /** Begins to hear other nodes, if nothing else has made it do so. */
+  start(): void {
+    this.#bus?.start();
+  }
+
+  /** Leaves the bus. What is subscribed here goes on. */
+  async close(): Promise<void> {
+    await this.#bus?.close();
+  }
+
+  /** What another node said. */
+  heard(message: BusMessage): void {
+    if (message.kind === "broadcast") this.localBroadcast(message.topic, message.event, message.payload);
+    else this.#tell(message.message);
+  }
 
   /** Subscribing twice is subscribing once. */
   subscribe(topic: string, subscriber: Subscriber): void {
-    this.#topics.add(topic, subscriber);
+    if (this.#topics.add(topic, subscriber)) this.#bus?.subscribe(topic);
   }
 
   /** Harmless for one that isn't subscribed. */
   unsubscribe(topic: string, subscriber: Subscriber): void {
-    this.#topics.remove(topic, subscriber);
+    if (this.#topics.remove(topic, subscriber)) this.#bus?.unsubscribe(topic);
   }
 
   /** How many hear `topic`; without a topic, how many topics are heard at all. */
@@ -61,8 +96,10 @@ export class PubSub {
     return topic === undefined ? this.#topics.size : this.#topics.count(topic);
   }
 
-  /** Tells every subscriber in the cluster (one process, so far: the same as {@link localBroadcast}). */
+  /** Tells every subscriber in the cluster but `from`. Throws as {@link localBroadcast} does. */
   broadcast(topic: string, event: string, payload: unknown, from: Subscriber | null = null): void {
+    // The others first: what can't be sent to them is told to the broadcaster before anybody has heard it.
+    this.#bus?.publish({ kind: "broadcast", topic, event, payload });
     this.localBroadcast(topic, event, payload, from);
   }
 
@@ -79,12 +116,23 @@ export class PubSub {
 
   /** Sends a command to every node, this one included. */
   control(message: ControlMessage): void {
-    for (const listener of this.#controls) listener(message);
+    this.#bus?.publish({ kind: "control", message });
+    this.#tell(message);
+  }
+
+  /** Sends a command to one node, which may be this one. One that isn't there hears nothing. */
+  controlTo(node: string, message: ControlMessage): void {
+    if (node === this.node) this.#tell(message);
+    else this.#bus?.publishTo(node, { kind: "control", message });
   }
 
   /** Calls `listener` for every command until the returned function is called. */
   onControl(listener: (message: ControlMessage) => void): () => void {
     this.#controls.add(listener);
     return () => this.#controls.delete(listener);
+  }
+
+  #tell(message: ControlMessage): void {
+    for (const listener of this.#controls) listener(message);
   }
 }

@@ -48,6 +48,10 @@ export interface TelemetryEvents {
   };
   /** Another node's presences appeared, are hidden because it is silent, or were dropped for good. */
   "presence.replica": { readonly presence: string; readonly status: "up" | "down" | "gone" };
+  /** The bus between nodes can't be used any more, or can again. */
+  "pubsub.status": { readonly status: "up" | "down" };
+  /** A message from the bus was not taken: not signed with this endpoint's secret, not readable, or too large. */
+  "pubsub.refused": { readonly fault: "unsigned" | "unreadable" | "too_large" };
   "limit.reached": { readonly mount: string; readonly limit: string; readonly max: number };
 }
 

@@ -16,9 +16,9 @@ import type { ConnectionIdentity } from "../socket/connection.ts";
 import { type Params, parseQuery } from "../socket/params.ts";
 import { type Attempt, AuthenticateCall, ConnectCall } from "./attempt.ts";
 import { type OfferedSubprotocols, phoenixSubprotocol, readHeaderTokens, readSubprotocols } from "./credential.ts";
-import type { Mount, RefusalResponse } from "./mount.ts";
+import type { Mount } from "./mount.ts";
 import type { OriginPolicy } from "./origin.ts";
-import { checkedResponse, quote, quoteNames } from "./refusal.ts";
+import { checkedResponse, quote, quoteNames, type Refused } from "./refusal.ts";
 import { sessionFor } from "./session.ts";
 
 /** What a transport asks. */
@@ -32,9 +32,7 @@ export interface Knock {
 
 export type Admission =
   | { readonly ok: true; readonly identity: ConnectionIdentity; readonly subprotocol: string | null }
-  | { readonly ok: false; readonly code: RefusalCode; readonly response: RefusalResponse };
-
-type Refused = Extract<Admission, { ok: false }>;
+  | Refused;
 
 /** Decides on one request within the mount's `connectTimeoutMs`. Never throws; reports and logs what it refuses. */
 export async function admit(mount: Mount, knock: Knock): Promise<Admission> {
@@ -71,14 +69,12 @@ async function withinTime(mount: Mount, knock: Knock): Promise<Admission> {
   return admission;
 }
 
-async function decide(mount: Mount, knock: Knock): Promise<Admission> {
-  const { request } = knock;
+/** What no request passes that fails it, whatever it is for: its size and its origin. */
+export function screen(mount: Mount, { request, origins }: Pick<Knock, "request" | "origins">): Refused | null {
   const { reader } = mount.environment;
-  if (request.method !== "GET") return refuse(mount, "method_refused", null);
   if (request.rawHeaders.length / 2 > mount.limits.headersMax)
     return refuse(mount, "headers_too_many", () => `it had more than ${mount.limits.headersMax} headers.`);
-  const query = queryOf(request);
-  if (query.length > mount.limits.queryBytesMax)
+  if (queryOf(request).length > mount.limits.queryBytesMax)
     return refuse(
       mount,
       "query_too_long",
@@ -86,15 +82,30 @@ async function decide(mount: Mount, knock: Knock): Promise<Admission> {
     );
 
   const origin = originOf(request);
-  if (!knock.origins.allows(origin, () => reader.uri(request))) return refuseOrigin(mount, knock.origins, origin);
+  return origins.allows(origin, () => reader.uri(request)) ? null : refuseOrigin(mount, origins, origin);
+}
 
-  const subprotocols = chooseSubprotocol(mount, request);
+/** The params of a request, from its query and its path; refused when there are too many of them. */
+export function paramsOf(mount: Mount, { request, pathVariables }: Pick<Knock, "request" | "pathVariables">): ParamsOf {
+  const { queryParamsMax: paramsMax, queryDepthMax: depthMax } = mount.limits;
+  const params = parseQuery(queryOf(request), { paramsMax, depthMax });
+  if (params !== null) return { ok: true, params: Object.assign(params, pathVariables) };
+  return refuse(mount, "params_invalid", () => "its query string held too many params, or nested too deeply.");
+}
+
+type ParamsOf = { readonly ok: true; readonly params: Params } | Refused;
+
+async function decide(mount: Mount, knock: Knock): Promise<Admission> {
+  if (knock.request.method !== "GET") return refuse(mount, "method_refused", null);
+  const refused = screen(mount, knock);
+  if (refused !== null) return refused;
+
+  const subprotocols = chooseSubprotocol(mount, knock);
   if (!subprotocols.ok) return subprotocols.refused;
 
-  const parsed = parseQuery(query, { paramsMax: mount.limits.queryParamsMax, depthMax: mount.limits.queryDepthMax });
-  if (parsed === null)
-    return refuse(mount, "params_invalid", () => "its query string held too many params, or nested too deeply.");
-  const params: Params = Object.assign(parsed, knock.pathVariables);
+  const parsed = paramsOf(mount, knock);
+  if (!parsed.ok) return parsed;
+  const { params } = parsed;
   const serializer = serializerFor(params["vsn"], mount.serializers);
   if (serializer === null) {
     return refuse(
@@ -122,7 +133,7 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
 
   let identity: unknown;
   if (socket.authenticate !== null) {
-    const credentials = credentialsOf(mount, checks, knock.request);
+    const credentials = credentialsOf(mount, checks, knock);
     if (credentials.length > 1)
       return refuse(
         mount,
@@ -213,7 +224,9 @@ type Chosen =
   | { readonly ok: true; readonly selected: string | null; readonly token: string | null }
   | { readonly ok: false; readonly refused: Refused };
 
-function chooseSubprotocol(mount: Mount, request: IncomingMessage): Chosen {
+function chooseSubprotocol(mount: Mount, { request, transport }: Knock): Chosen {
+  // Only a WebSocket has subprotocols: long-poll has a header for the token.
+  if (transport === "longpoll") return { ok: true, selected: null, token: null };
   const readsToken = readsSubprotocolToken(mount);
   const spoken = readsToken ? [phoenixSubprotocol, ...mount.subprotocols] : mount.subprotocols;
   const header = request.headers["sec-websocket-protocol"];
@@ -260,10 +273,14 @@ function warnUnreadToken(mount: Mount): void {
   );
 }
 
-function credentialsOf(mount: Mount, { params, offered }: Checks, request: IncomingMessage): readonly string[] {
-  const found = mount.from.flatMap((place): readonly unknown[] =>
-    place === "subprotocol" ? [offered.token] : place === "header" ? readHeaderTokens(request) : [params["token"]],
-  );
+function credentialsOf(mount: Mount, { params, offered }: Checks, { request, transport }: Knock): readonly string[] {
+  // phoenix.js sends its authToken as a subprotocol where there are any, and in a header over long-poll.
+  const inHeader = mount.from.includes("header") || (transport === "longpoll" && mount.from.includes("subprotocol"));
+  const found: readonly unknown[] = [
+    mount.from.includes("subprotocol") ? offered.token : null,
+    ...(inHeader ? readHeaderTokens(request) : []),
+    mount.from.includes("params") ? params["token"] : null,
+  ];
   // A list or a map in place of the token is a credential too: an invalid one.
   return found
     .filter((credential) => credential !== null && credential !== undefined)

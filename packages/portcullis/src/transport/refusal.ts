@@ -4,8 +4,25 @@
  * @module
  */
 
-import { validateHeaderName, validateHeaderValue } from "node:http";
-import type { RefusalResponse } from "./mount.ts";
+import { type ServerResponse, STATUS_CODES, validateHeaderName, validateHeaderValue } from "node:http";
+import type { Duplex } from "node:stream";
+import { errorTable, type RefusalCode } from "../errors.ts";
+import type { Mount } from "./mount.ts";
+import type { RefusalResponse } from "./options.ts";
+
+/** A connection that does not come to be: why, and what the client is answered. */
+export interface Refused {
+  readonly ok: false;
+  readonly code: RefusalCode;
+  readonly response: RefusalResponse;
+}
+
+/** What everybody is told from the moment the endpoint begins to close. */
+export function refuseClosing({ path, environment }: Mount, transport: string): Refused {
+  const { status } = errorTable.shutting_down;
+  environment.telemetry.emit("socket.refused", { mount: path, transport, code: "shutting_down", status });
+  return { ok: false, code: "shutting_down", response: { status } };
+}
 
 /** An application puts reasons into headers, and clients into reasons what they like. */
 export function checkedResponse(response: RefusalResponse): RefusalResponse {
@@ -37,4 +54,32 @@ export function quote(value: unknown): string {
 /** Names of subprotocols are short. What is longer may be a token that was put there in a way nobody here reads. */
 export function quoteNames(names: readonly string[]): string {
   return quote(names.map((name) => (name.length > 24 ? "[FILTERED]" : name)).join(", "));
+}
+
+function headersOf(response: RefusalResponse): Record<string, string> {
+  const headers: Record<string, string> = { "cache-control": "no-store" };
+  for (const [name, value] of Object.entries(response.headers ?? {})) headers[name.toLowerCase()] = value;
+  // Where the answer ends is not for the application to say.
+  delete headers["transfer-encoding"];
+  delete headers["connection"];
+  headers["content-length"] = String(Buffer.byteLength(response.body ?? ""));
+  return headers;
+}
+
+/** Answers a request, unless a listener added after ours has done so meanwhile. */
+export function writeResponse(response: ServerResponse, answer: RefusalResponse): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(answer.status, headersOf(answer));
+  response.end(answer.body ?? "");
+}
+
+/** Answers an upgrade, and hangs up. */
+export function writeRefusal(socket: Duplex, response: RefusalResponse): void {
+  const lines = [`HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? "Refused"}`];
+  for (const [name, value] of Object.entries({ ...headersOf(response), connection: "close" })) {
+    lines.push(`${name}: ${value}`);
+  }
+  socket.on("error", () => {});
+  socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+  socket.end(response.body ?? "", () => socket.destroy());
 }

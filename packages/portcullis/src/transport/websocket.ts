@@ -9,22 +9,14 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocket, WebSocketServer } from "ws";
-import type { LeaveReason } from "../channel/contract.ts";
 import type { SharedFrame } from "../channel/fastlane.ts";
 import { type CloseCode, errorTable } from "../errors.ts";
 import { bounds } from "../limit/bounds.ts";
 import type { FrameData } from "../protocol/message.ts";
 import { Connection, type ConnectionIdentity, type Sink } from "../socket/connection.ts";
+import { ConnectionSet, type Held, type TransportEvents } from "./connection-set.ts";
 import type { Mount, WebSocketMount } from "./mount.ts";
 import { toWire, wsErrors } from "./wire.ts";
-
-/** What a transport tells its endpoint. */
-export interface TransportEvents {
-  /** A point in the order of things, taken when a client knocks and given back when it is let in. */
-  moment(): number;
-  onOpen(connection: Connection, since: number): void;
-  onClosed(connection: Connection): void;
-}
 
 /** How long a closing handshake may take before the connection is cut. */
 const closeTimeoutMs = 5_000;
@@ -41,10 +33,9 @@ export class WebSocketTransport {
   readonly #mount: Mount;
   readonly #options: WebSocketMount;
   readonly #server: WebSocketServer;
-  readonly #connections = new Set<WebSocketConnection>();
+  readonly connections = new ConnectionSet<WebSocketConnection>();
   readonly #events: TransportEvents;
   #cancelSweep: (() => void) | null = null;
-  readonly #waiting: (() => void)[] = [];
   #corked: Duplex[] = [];
 
   constructor(mount: Mount, options: WebSocketMount, events: TransportEvents) {
@@ -64,11 +55,6 @@ export class WebSocketTransport {
       // The selected one is put into the request beforehand: see upgrade().
       handleProtocols: (protocols: Set<string>) => protocols.values().next().value ?? false,
     } as ConstructorParameters<typeof WebSocketServer>[0]);
-  }
-
-  /** How many connections are open. */
-  get size(): number {
-    return this.#connections.size;
   }
 
   /** Makes the connection of an admitted request. False for a handshake that `ws` finds wanting, and answers 400. */
@@ -93,7 +79,7 @@ export class WebSocketTransport {
   #open(webSocket: WebSocket, socket: Duplex, identity: ConnectionIdentity, since: number): void {
     const { environment, path } = this.#mount;
     const connection = new WebSocketConnection(webSocket, socket, this, identity);
-    this.#connections.add(connection);
+    this.connections.add(connection);
     this.#cancelSweep ??= this.#scheduleSweep();
     environment.telemetry.emit("socket.connected", { mount: path, transport: identity.transport });
     this.#events.onOpen(connection.connection, since);
@@ -108,35 +94,13 @@ export class WebSocketTransport {
   }
 
   closed(connection: WebSocketConnection, closeCode: number, code: CloseCode | null): void {
-    if (!this.#connections.delete(connection)) return;
+    if (!this.connections.delete(connection)) return;
     this.#events.onClosed(connection.connection);
     const { environment, path } = this.#mount;
     environment.telemetry.emit("socket.closed", { mount: path, transport: "websocket", closeCode, code });
-    if (this.#connections.size > 0) return;
+    if (this.connections.size > 0) return;
     this.#cancelSweep?.();
     this.#cancelSweep = null;
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-
-  /** Resolves when no connection is open any more. */
-  drained(): Promise<void> {
-    if (this.#connections.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  /** Those that are open now. */
-  connections(): readonly Connection[] {
-    return Array.from(this.#connections, ({ connection }) => connection);
-  }
-
-  /** Ends every connection. */
-  closeAll(code: CloseCode, reason: LeaveReason): void {
-    for (const { connection } of [...this.#connections]) connection.end(code, reason);
-  }
-
-  /** Cuts what has not closed by itself. */
-  terminate(): void {
-    for (const connection of [...this.#connections]) connection.cut();
   }
 
   /** Lets go of what was held for `socket` when the present run of the program is over. */
@@ -152,8 +116,8 @@ export class WebSocketTransport {
   #scheduleSweep(): () => void {
     return this.#mount.environment.clock.after(this.#options.idleTimeoutMs / sweepsPerTimeout, () => {
       const now = this.#mount.environment.clock.now();
-      for (const connection of this.#connections) connection.endIfIdle(now);
-      this.#cancelSweep = this.#connections.size === 0 ? null : this.#scheduleSweep();
+      for (const connection of this.connections) connection.endIfIdle(now);
+      this.#cancelSweep = this.connections.size === 0 ? null : this.#scheduleSweep();
     });
   }
 }
@@ -179,7 +143,7 @@ function onError(this: WebSocket, error: Error): void {
   (this as Owned)[owner]?.failed((error as NodeJS.ErrnoException).code ?? "");
 }
 
-class WebSocketConnection implements Sink {
+class WebSocketConnection implements Sink, Held {
   readonly connection: Connection;
   readonly #webSocket: WebSocket;
   readonly #socket: Duplex;

@@ -1,0 +1,107 @@
+/**
+ * One endpoint's place among the nodes of its cluster: what it says to all of them, and to one.
+ *
+ * @module
+ */
+
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { AdapterLink, PubSubAdapter } from "./adapter.ts";
+import type { BusMessage, Envelopes } from "./envelope.ts";
+
+/** The channel every node hears. */
+const everybody = "control";
+const topicPrefix = "topic:";
+const nodePrefix = "node:";
+
+export interface BusOptions {
+  readonly adapter: PubSubAdapter;
+  readonly envelopes: Envelopes;
+  readonly telemetry: Telemetry;
+  /** Unique in the cluster, and new with every start. */
+  readonly node: string;
+  /** Called for what other nodes say. */
+  readonly onMessage: (message: BusMessage) => void;
+}
+
+export class Bus {
+  readonly #options: BusOptions;
+  #link: AdapterLink | null = null;
+  #closed = false;
+
+  constructor(options: BusOptions) {
+    this.#options = options;
+  }
+
+  /** Connects, at its first use. */
+  start(): AdapterLink | null {
+    if (this.#link !== null || this.#closed) return this.#link;
+    const { adapter, telemetry, node } = this.#options;
+    this.#link = adapter.connect({
+      message: (_channel, text) => this.#received(text),
+      status: (status) => {
+        telemetry.emit("pubsub.status", { status });
+        if (status === "down") {
+          telemetry.warn(
+            "pubsub down",
+            () =>
+              "portcullis: the bus between nodes is down. Broadcasts reach this process only until it is back; see the adapter's own log for why.",
+          );
+        }
+      },
+    });
+    this.#link.subscribe(everybody);
+    this.#link.subscribe(nodePrefix + node);
+    return this.#link;
+  }
+
+  /** Somebody here hears `topic` from now on. */
+  subscribe(topic: string): void {
+    this.start()?.subscribe(topicPrefix + topic);
+  }
+
+  /** Nobody does any more. */
+  unsubscribe(topic: string): void {
+    this.#link?.unsubscribe(topicPrefix + topic);
+  }
+
+  /** Throws what sealing throws. */
+  publish(message: BusMessage): void {
+    this.#publish(message.kind === "broadcast" ? topicPrefix + message.topic : everybody, message);
+  }
+
+  /** To one node. Throws what sealing throws. */
+  publishTo(node: string, message: BusMessage): void {
+    this.#publish(nodePrefix + node, message);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#link?.close();
+  }
+
+  #publish(channel: string, message: BusMessage): void {
+    const { envelopes, node } = this.#options;
+    this.start()?.publish(channel, envelopes.seal(node, message));
+  }
+
+  #received(text: string): void {
+    const { envelopes, telemetry, node, onMessage } = this.#options;
+    if (this.#closed) return;
+    const opened = envelopes.open(text);
+    if (!opened.ok) {
+      telemetry.emit("pubsub.refused", { fault: opened.fault });
+      telemetry.warn(
+        `pubsub ${opened.fault}`,
+        () =>
+          `portcullis: a message from the bus was not taken (${opened.fault}). This happens when another program writes to the same ` +
+          "channels, or a node has another secretKeyBase or another version. Give each application a prefix of its own on the bus.",
+      );
+    } else if (opened.from !== node) {
+      try {
+        onMessage(opened.message);
+      } catch (error) {
+        telemetry.error("pubsub message", "what another node said could not be handled", error);
+      }
+    }
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Requests and upgrades to a WebSocket's address: admitted and upgraded, or refused with an HTTP status.
+ *
+ * @module
+ */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { errorTable } from "../errors.ts";
+import { type Admission, admit } from "./admission.ts";
+import { Attempt } from "./attempt.ts";
+import type { TransportEvents } from "./connection-set.ts";
+import type { Mount, WebSocketMount } from "./mount.ts";
+import type { RefusalResponse } from "./options.ts";
+import { refuseClosing, writeRefusal, writeResponse } from "./refusal.ts";
+import type { Route, Variables } from "./route.ts";
+import { WebSocketTransport } from "./websocket.ts";
+
+/** The WebSocket address of one mount. */
+export class WebSocketRoute implements Route {
+  readonly mount: Mount;
+  readonly match: WebSocketMount["match"];
+  readonly #options: WebSocketMount;
+  readonly #events: TransportEvents;
+  readonly #transport: WebSocketTransport;
+  /** Set when the endpoint begins to close. */
+  closing = false;
+
+  constructor(mount: Mount, options: WebSocketMount, events: TransportEvents) {
+    this.mount = mount;
+    this.match = options.match;
+    this.#options = options;
+    this.#events = events;
+    this.#transport = new WebSocketTransport(mount, options, events);
+  }
+
+  get connections(): WebSocketTransport["connections"] {
+    return this.#transport.connections;
+  }
+
+  /** A request without upgrade headers: whatever it would be refused for, or 400. */
+  request(request: IncomingMessage, response: ServerResponse, variables: Variables): void {
+    const attempt = new Attempt();
+    response.once("close", () => attempt.end());
+    void this.#admit(request, variables, attempt).then((admission) => {
+      const problem = handshakeProblem(request) ?? "the request was not upgraded";
+      if (admission.ok && !this.closing) reportNoHandshake(this.mount);
+      const closing: RefusalResponse = { status: errorTable.shutting_down.status };
+      const answer = this.closing ? closing : admission.ok ? upgradeRequired(problem) : admission.response;
+      // A connection kept for a next request would keep the server from closing.
+      if (this.closing) response.shouldKeepAlive = false;
+      writeResponse(response, answer);
+    });
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, variables: Variables): void {
+    const attempt = new Attempt();
+    const since = this.#events.moment();
+    let gone = false;
+    const onGone = (): void => {
+      gone = true;
+      attempt.end();
+    };
+    // Until there is a connection nobody else listens, and an unheard error would end the process.
+    socket.on("error", onGone);
+    socket.once("close", onGone);
+    // A peer that hangs up ends its half; the server's half would stay open (`allowHalfOpen` of node:http).
+    socket.once("end", onGone);
+    void this.#admit(request, variables, attempt).then((admission) => {
+      socket.off("error", onGone);
+      socket.off("close", onGone);
+      socket.off("end", onGone);
+      if (gone) return void socket.destroy();
+      // The endpoint may have been closed while this client was being looked at.
+      if (this.closing) return writeRefusal(socket, { status: errorTable.shutting_down.status });
+      if (!admission.ok) return writeRefusal(socket, admission.response);
+      const problem = handshakeProblem(request);
+      if (problem !== null) writeRefusal(socket, upgradeRequired(problem));
+      else if (this.#transport.upgrade(request, socket, head, { ...admission, since })) return;
+      reportNoHandshake(this.mount);
+    });
+  }
+
+  #admit(request: IncomingMessage, pathVariables: Variables, attempt: Attempt): Promise<Admission> {
+    if (this.closing) return Promise.resolve(refuseClosing(this.mount, "websocket"));
+    const { origins } = this.#options;
+    return admit(this.mount, { request, transport: "websocket", origins, pathVariables, attempt });
+  }
+}
+
+/** What keeps a request from being a WebSocket handshake (RFC 6455, 4.2.1), in a sentence, or `null`. */
+function handshakeProblem({ headers, httpVersion }: IncomingMessage): string | null {
+  const has = (header: string | undefined, token: string): boolean =>
+    (header ?? "").split(",").some((part) => part.trim().toLowerCase() === token);
+  const got = (header: string | undefined): string => JSON.stringify((header ?? "").slice(0, 200));
+  if (!has(headers.connection, "upgrade")) {
+    return `the 'connection' header must contain 'upgrade', got ${got(headers.connection)}`;
+  }
+  if (!has(headers.upgrade, "websocket")) {
+    return `the 'upgrade' header must contain 'websocket', got ${got(headers.upgrade)}`;
+  }
+  if (httpVersion === "1.0" || httpVersion.startsWith("0.")) return "the request must be HTTP/1.1 or newer";
+  const version = headers["sec-websocket-version"];
+  if (version !== "13") return `the 'sec-websocket-version' header must be 13, got ${got(version)}`;
+  return null;
+}
+
+function upgradeRequired(problem: string): RefusalResponse {
+  return {
+    status: errorTable.upgrade_required.status,
+    body: `This is a WebSocket's address: ${problem}`,
+    headers: { "content-type": "text/plain; charset=utf-8", "sec-websocket-version": "13" },
+  };
+}
+
+function reportNoHandshake({ path, environment }: Mount): void {
+  const { status } = errorTable.upgrade_required;
+  environment.telemetry.emit("socket.refused", {
+    mount: path,
+    transport: "websocket",
+    code: "upgrade_required",
+    status,
+  });
+}

@@ -1,0 +1,93 @@
+/**
+ * The body of a long-poll POST: reading it within bounds, and the frames in it.
+ *
+ * @module
+ */
+
+import type { IncomingMessage } from "node:http";
+import type { Clock } from "../clock.ts";
+import type { FrameData } from "../protocol/message.ts";
+
+/** Why there is no body: too long, not there in time, or already read by somebody else. */
+export type BodyFault = "too_large" | "late" | "gone" | "read_before";
+
+/** The bytes of a request's body, or why there are none. Never rejects. */
+export function readBody(
+  request: IncomingMessage,
+  limits: { readonly bytesMax: number; readonly timeoutMs: number; readonly clock: Clock },
+): Promise<Buffer | BodyFault> {
+  if (Number(request.headers["content-length"] ?? 0) > limits.bytesMax) return Promise.resolve("too_large");
+  if (request.readableEnded || request.readableDidRead) return Promise.resolve("read_before");
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const onData = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes > limits.bytesMax) finish("too_large");
+      else chunks.push(chunk);
+    };
+    const onEnd = (): void => finish(Buffer.concat(chunks, bytes));
+    const onGone = (): void => finish("gone");
+    const cancel = limits.clock.after(limits.timeoutMs, () => finish("late"));
+    const finish = (result: Buffer | BodyFault): void => {
+      cancel();
+      request.off("data", onData);
+      request.off("end", onEnd);
+      request.off("close", onGone);
+      // An error needs a listener for as long as anything of the request may still come.
+      resolve(result);
+    };
+    request.on("data", onData);
+    request.on("end", onEnd);
+    request.on("close", onGone);
+    request.on("error", onGone);
+  });
+}
+
+/** Why a body holds no frames. */
+export type FramesFault = "unreadable" | "too_many" | "too_large";
+
+/** What a line may take, and how many there may be. */
+export interface FrameLimits {
+  readonly frameBytesMax: number;
+  readonly batchMax: number;
+}
+
+const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * The frames of a POST: the whole body as one text, or, with exactly this content type, one a line, where a line that starts
+ * with `[` is text and any other a binary frame in base64. A body with one bad line is refused whole: nothing of it counts.
+ */
+export function readFrames(
+  body: Buffer,
+  contentType: string | undefined,
+  limits: FrameLimits,
+): readonly FrameData[] | FramesFault {
+  let text: string;
+  try {
+    text = decoder.decode(body);
+  } catch {
+    return "unreadable";
+  }
+  if (contentType !== "application/x-ndjson") return body.length > limits.frameBytesMax ? "too_large" : [text];
+  const frames: FrameData[] = [];
+  for (let from = 0; from < text.length; ) {
+    const end = text.indexOf("\n", from);
+    const line = text.slice(from, end === -1 ? text.length : end);
+    from = end === -1 ? text.length : end + 1;
+    // After the last line break, say: nothing was said.
+    if (line === "") continue;
+    if (frames.length === limits.batchMax) return "too_many";
+    const frame = line.startsWith("[") ? line : fromBase64(line);
+    if (frame === null) return "unreadable";
+    if (Buffer.byteLength(frame) > limits.frameBytesMax) return "too_large";
+    frames.push(frame);
+  }
+  return frames;
+}
+
+function fromBase64(line: string): Uint8Array | null {
+  return line.length % 4 === 0 && base64.test(line) ? new Uint8Array(Buffer.from(line, "base64")) : null;
+}

@@ -1,0 +1,250 @@
+/**
+ * Long-poll between nodes: a request that reaches another node than its session lives on is carried there and back.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { bounds } from "../limit/bounds.ts";
+import type { FrameData } from "../protocol/message.ts";
+import type { ControlMessage, PubSub } from "../pubsub/pubsub.ts";
+import type { LongPollSession, Poll, PostStatus } from "./longpoll-session.ts";
+
+/** Whose session a request is about. */
+export interface SessionAddress {
+  readonly node: string;
+  readonly id: string;
+}
+
+export interface LongPollRelayOptions {
+  /** The mount's path: sessions of different mounts never meet. */
+  readonly mount: string;
+  readonly pubsub: PubSub;
+  readonly clock: Clock;
+  readonly windowMs: number;
+  readonly find: (id: string) => LongPollSession | undefined;
+}
+
+/** What a node asks, and is told. `request` is the asker's own number for it. */
+type Question =
+  | { readonly type: "poll"; readonly session: string }
+  | {
+      readonly type: "post";
+      readonly session: string;
+      readonly frames: readonly (string | { readonly base64: string })[];
+    }
+  | { readonly type: "cancel" }
+  | { readonly type: "settled"; readonly delivered: boolean };
+type Answer =
+  | { readonly type: "held" }
+  | { readonly type: "gone" }
+  | { readonly type: "messages"; readonly messages: readonly string[] }
+  | { readonly type: "posted"; readonly status: PostStatus };
+type Letter = { readonly mount: string; readonly from: string; readonly request: number } & (Question | Answer);
+
+/** A question of this node that has not been answered for good. */
+interface Asked {
+  readonly node: string;
+  readonly answered: (answer: Answer) => void;
+  cancel: () => void;
+}
+
+/** A poll of another node that a session here holds. */
+interface Carried {
+  cancel: () => void;
+  settled: ((delivered: boolean) => void) | null;
+}
+
+export class LongPollRelay {
+  readonly #options: LongPollRelayOptions;
+  readonly #asked = new Map<number, Asked>();
+  readonly #carried = new Map<string, Carried>();
+  #requests = 0;
+
+  constructor(options: LongPollRelayOptions) {
+    this.#options = options;
+    options.pubsub.onControl((message) => this.#hear(message));
+  }
+
+  // --- asking -------------------------------------------------------------------------------------------------------
+
+  /** Polls a session of another node; `gone` is called when there is none. Returns how to take it back. */
+  poll({ node, id }: SessionAddress, poll: Poll, gone: () => void): () => void {
+    const request = this.#ask(node, { type: "poll", session: id }, (answer) => {
+      if (answer.type === "held") {
+        // It has the session, and says the rest within the window.
+        this.#expect(request, this.#options.windowMs + bounds.longpollAnswerTimeoutMs);
+      } else if (answer.type === "messages") {
+        this.#forget(request);
+        poll.answer(answer.messages, (delivered) =>
+          this.#send(node, { type: "settled", delivered, request, ...this.#sender }),
+        );
+      } else {
+        this.#forget(request);
+        gone();
+      }
+    });
+    return () => {
+      if (this.#forget(request)) this.#send(node, { type: "cancel", request, ...this.#sender });
+    };
+  }
+
+  /** Hands the frames of a POST to a session of another node. */
+  post({ node, id }: SessionAddress, frames: readonly FrameData[], done: (status: PostStatus) => void): void {
+    const carried = frames.map((frame) =>
+      typeof frame === "string" ? frame : { base64: Buffer.from(frame).toString("base64") },
+    );
+    const request = this.#ask(node, { type: "post", session: id, frames: carried }, (answer) => {
+      if (answer.type === "held") {
+        this.#expect(request, this.#options.windowMs + bounds.longpollAnswerTimeoutMs);
+      } else {
+        this.#forget(request);
+        done(answer.type === "posted" ? answer.status : 410);
+      }
+    });
+  }
+
+  #ask(node: string, question: Question, answered: (answer: Answer) => void): number {
+    this.#requests += 1;
+    const request = this.#requests;
+    this.#asked.set(request, { node, answered, cancel: () => {} });
+    this.#expect(request, bounds.longpollAnswerTimeoutMs);
+    this.#send(node, { ...question, request, ...this.#sender });
+    return request;
+  }
+
+  /** A node that says nothing in time is not there any more, nor are its sessions. */
+  #expect(request: number, timeoutMs: number): void {
+    const asked = this.#asked.get(request);
+    if (asked === undefined) return;
+    asked.cancel();
+    asked.cancel = this.#options.clock.after(timeoutMs, () => asked.answered({ type: "gone" }));
+  }
+
+  #forget(request: number): boolean {
+    this.#asked.get(request)?.cancel();
+    return this.#asked.delete(request);
+  }
+
+  // --- being asked --------------------------------------------------------------------------------------------------
+
+  #hear(control: ControlMessage): void {
+    if (control.kind !== "longpoll") return;
+    const letter = readLetter(control.data);
+    if (letter === null || letter.mount !== this.#options.mount) return;
+    switch (letter.type) {
+      case "poll":
+        return this.#carryPoll(letter, letter.session);
+      case "post":
+        return this.#carryPost(letter, letter.session, letter.frames);
+      case "cancel":
+        return this.#carried.get(nameOf(letter))?.cancel();
+      case "settled":
+        return this.#carried.get(nameOf(letter))?.settled?.(letter.delivered);
+      default: {
+        const asked = this.#asked.get(letter.request);
+        if (asked?.node === letter.from) asked.answered(letter);
+      }
+    }
+  }
+
+  #carryPoll(letter: Letter, id: string): void {
+    const { from, request } = letter;
+    const session = this.#options.find(id);
+    if (session === undefined) return this.#send(from, { type: "gone", request, ...this.#sender });
+    this.#send(from, { type: "held", request, ...this.#sender });
+    const name = nameOf(letter);
+    const carried: Carried = { cancel: () => {}, settled: null };
+    this.#carried.set(name, carried);
+    const over = (): boolean => this.#carried.delete(name);
+    const takeBack = session.poll({
+      answer: (messages, settled) => {
+        if (messages.length === 0) over();
+        else this.#awaitSettled(session, carried, { settled, over });
+        this.#send(from, { type: "messages", messages, request, ...this.#sender });
+      },
+    });
+    carried.cancel = () => {
+      if (!over()) return;
+      if (carried.settled !== null) carried.settled(false);
+      else takeBack();
+    };
+  }
+
+  /** Whether they arrived only the other node can say. When it doesn't, the client has to begin anew: nothing is lost silently. */
+  #awaitSettled(
+    session: LongPollSession,
+    carried: Carried,
+    { settled, over }: { readonly settled: (delivered: boolean) => void; readonly over: () => boolean },
+  ): void {
+    const cancel = this.#options.clock.after(bounds.longpollAnswerTimeoutMs * 2, () => {
+      over();
+      settled(true);
+      session.connection.end("relay_lost", { kind: "closed" });
+    });
+    carried.settled = (delivered) => {
+      cancel();
+      over();
+      settled(delivered);
+    };
+  }
+
+  #carryPost({ from, request }: Letter, id: string, frames: readonly (string | { readonly base64: string })[]): void {
+    const session = this.#options.find(id);
+    if (session === undefined) return this.#send(from, { type: "gone", request, ...this.#sender });
+    this.#send(from, { type: "held", request, ...this.#sender });
+    const own = frames.map((frame) =>
+      typeof frame === "string" ? frame : new Uint8Array(Buffer.from(frame.base64, "base64")),
+    );
+    session.post(own, (status) => this.#send(from, { type: "posted", status, request, ...this.#sender }));
+  }
+
+  get #sender(): { readonly mount: string; readonly from: string } {
+    return { mount: this.#options.mount, from: this.#options.pubsub.node };
+  }
+
+  #send(node: string, letter: Letter): void {
+    this.#options.pubsub.controlTo(node, { kind: "longpoll", data: letter });
+  }
+}
+
+function nameOf({ from, request }: Letter): string {
+  return `${from} ${request}`;
+}
+
+/** It came signed, but perhaps from another version of this. */
+function readLetter(data: unknown): Letter | null {
+  if (typeof data !== "object" || data === null) return null;
+  const { mount, from, request, type, session, frames, messages, status, delivered } = data as Record<string, unknown>;
+  if (typeof mount !== "string" || typeof from !== "string" || typeof request !== "number") return null;
+  const base = { mount, from, request };
+  switch (type) {
+    case "poll":
+      return typeof session === "string" ? { ...base, type, session } : null;
+    case "post":
+      return typeof session === "string" && isFrames(frames) ? { ...base, type, session, frames } : null;
+    case "settled":
+      return typeof delivered === "boolean" ? { ...base, type, delivered } : null;
+    case "messages":
+      return isTexts(messages) ? { ...base, type, messages } : null;
+    case "posted":
+      return status === 200 || status === 408 || status === 410 || status === 429 ? { ...base, type, status } : null;
+    case "cancel":
+    case "held":
+    case "gone":
+      return { ...base, type };
+    default:
+      return null;
+  }
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function isFrames(value: unknown): value is readonly (string | { readonly base64: string })[] {
+  return (
+    Array.isArray(value) &&
+    value.every((item) => typeof item === "string" || typeof (item as { base64?: unknown } | null)?.base64 === "string")
+  );
+}
