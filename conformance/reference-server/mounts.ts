@@ -33,7 +33,8 @@ const smallChannels = (socket: ReferenceSocket) => [
 
 const tokenChannels = [echoChannel(tokenSocket, "echo:*"), infoChannel(tokenSocket)];
 
-const main = { socket: mainSocket, channels: mainChannels } satisfies MountOptions;
+const main = { socket: mainSocket, channels: mainChannels, longpoll: true } satisfies MountOptions;
+const webSocketOnly = { ...main, longpoll: false } satisfies MountOptions;
 const open = { socket: openSocket, channels: smallChannels(openSocket) } satisfies MountOptions;
 const several = {
   socket: openSocket,
@@ -45,23 +46,32 @@ const refusals: Readonly<Record<string, { readonly status: number; readonly body
   unauthorized: { status: 401, body: "unauthorized" },
 };
 
+/** The long-poll window of the mounts that are not to be waited for. */
+const shortWindowMs = 300;
+
 /** Every mount by its path. */
 export const mounts = {
   "/socket": main,
   "/auth_socket": {
     socket: authSocket,
     channels: [userChannel(authSocket), echoChannel(authSocket, "echo:*"), pingChannel(authSocket, "ping*")],
+    longpoll: true,
   },
-  "/token_socket": { socket: tokenSocket, channels: tokenChannels },
+  "/token_socket": { socket: tokenSocket, channels: tokenChannels, longpoll: true },
   "/token_subproto": { socket: tokenSocket, channels: tokenChannels, subprotocols: ["chat"] },
-  "/short": { ...open, websocket: { idleTimeoutMs: 1500, frameBytesMax: 4096 } },
+  "/short": {
+    ...open,
+    websocket: { idleTimeoutMs: 1500, frameBytesMax: 4096 },
+    longpoll: { windowMs: shortWindowMs, tokenMaxAgeSeconds: 2 },
+  },
   "/origin": {
     ...open,
     origins: ["https://example.com", "//other.com", "//*.wild.com", "https://port.com:8443"],
+    longpoll: { origins: ["https://example.com"], windowMs: shortWindowMs },
   },
   "/origin_conn": { ...open, origins: "conn" },
   "/origin_mfa": { ...open, origins: ({ host }) => host?.endsWith(".mfa.test") ?? false },
-  "/origin_false": { ...open, origins: false },
+  "/origin_false": { ...open, origins: false, longpoll: true },
   "/subproto": {
     socket: subprotocolSocket,
     channels: smallChannels(subprotocolSocket),
@@ -71,16 +81,22 @@ export const mounts = {
     socket: infoSocket,
     channels: [infoChannel(infoSocket), echoChannel(infoSocket, "echo:*")],
     websocket: { path: "/ws/:sub" },
+    longpoll: { path: "/lp" },
     refusal: ({ reason }) => refusals[reason] ?? { status: 403, body: "forbidden" },
   },
-  "/compress": { ...main, websocket: { deflate: true } },
-  "/wsonly": main,
-  "/v2only": { ...main, serializers: ["v2"] },
+  "/compress": { ...webSocketOnly, websocket: { deflate: true } },
+  "/wsonly": webSocketOnly,
+  "/lponly": { ...main, websocket: false },
+  "/v2only": { ...webSocketOnly, serializers: ["v2"] },
   "/nodrain": { ...open, drain: false },
   "/noutf8": open,
-  "/limit3": { ...main, channelsMax: 3 },
-  "/m_a": { ...several, origins: ["https://a.example"] },
+  "/limit3": { ...main, channelsMax: 3, longpoll: { windowMs: shortWindowMs } },
+  "/m_a": {
+    ...several,
+    origins: ["https://a.example"],
+    longpoll: { origins: ["https://lp.example"], windowMs: shortWindowMs },
+  },
   "/m_b": { ...several, origins: ["https://b.example"] },
   "/m_open": { ...several, origins: false },
-  "/m_default": several,
+  "/m_default": { ...several, longpoll: { windowMs: shortWindowMs } },
 } satisfies Readonly<Record<string, MountOptions>>;

@@ -54,7 +54,10 @@ export const mainSocket = defineSocket({
 });
 
 /** Accepts everybody. */
-export const openSocket = defineSocket({ connect: ({ params }): Connected => accepted(params) });
+export const openSocket = defineSocket({
+  connect: ({ params }): Connected => accepted(params),
+  id: ({ params }) => text(params["id"]),
+});
 
 /** Refuses with the reason it is given. */
 export const subprotocolSocket = defineSocket({

@@ -3,8 +3,8 @@ import type { ServerEvent } from "./recording.ts";
 
 /** What ours does in place of an event of the recording. */
 export type Ours =
-  /** Something else; what is not named is as recorded. */
-  | { readonly instead: Partial<ServerEvent> }
+  /** Something else; what is not named is as recorded, but it may come `sooner`. */
+  | { readonly instead: Partial<ServerEvent>; readonly sooner?: true }
   /** It does not come, and what follows does. */
   | { readonly nothing: true }
   /** The connection is closed with this code, and its rest does not take place. */
@@ -40,6 +40,26 @@ const reservedNameEvents = [32, 33, 36, 37, 40, 41, 44, 45, 48, 49];
 const pipelinedAtLimit =
   "a leave and a join sent at once race in Phoenix; ours answers in order, so that the slot is free";
 
+const noErrorPage = "nobody outside should be able to cause an error page; nothing of the program is shown";
+const emptyBody: Ours = { instead: { headers: {}, body: "" } };
+const atOnce: Ours = { instead: {}, sooner: true };
+const goneAtOnce = "a session that is not there is known to be gone: nobody has to wait a window for it";
+const saidAtOnce = "what can't be understood ends the session, and is told at once instead of after a window";
+const longpollAtOnce: readonly (readonly [recording: string, events: readonly number[], why: string])[] = [
+  ["longpoll-v1-errors", [32, 40, 48, 56, 64], saidAtOnce],
+  ["longpoll-v1-errors", [35, 37, 43, 45, 51, 53, 59, 61, 67, 69, 82, 85], goneAtOnce],
+  ["longpoll-v1-disconnect", [10], "a poll whose session ends is answered then"],
+  ["longpoll-v1-disconnect", [12, 14], goneAtOnce],
+  ["longpoll-v2-disconnect", [10], "a poll whose session ends is answered then"],
+  ["longpoll-v2-disconnect", [12, 14], goneAtOnce],
+];
+// What the recorded session was called.
+const binarySession =
+  "SFMyNTY.g2gDaAR3AnYxbQAAABZzdGZuTTEzZElHc0ZSSVphZE9iY3dRWHcNbm9ub2RlQG5vaG9zdAAAC9oAAAAAAAAAAG0AAAAs" +
+  "cGh4OmxwOlFMSEpYNStSMnlmdEwvNVd1UFFBeVE9PTE3OTU0NTAwMTAzMTFuBgDH-igJogFhAg.S3ZcoXrxvC14OnMZvoq0jGG4w" +
+  "iOacNaoHGGEVW4AW4A";
+const refusedPost: Ours = { instead: { status: 400, body: '{"status":400}' } };
+
 const twoRefs = "an object holds a key once: the ref of the server's own stands, whatever a meta brings along";
 // Any ref of the right shape stands for any other.
 const anyRef = "AAAAAAAAAAAAAAAA";
@@ -67,6 +87,63 @@ export const differences: readonly Difference[] = [
     phoenix: "500 with a body that the application's error view wrote",
     ours: { instead: { headers: {}, body: "" } },
     why: "a connect that throws is a 500 with an empty body: nothing of the program is shown",
+  },
+  {
+    recording: "drain-sigterm",
+    event: 16,
+    phoenix: "a connection that has joined nothing is cut off when the process stops, five seconds later",
+    ours: { instead: { code: 1012 }, sooner: true },
+    why: "a client should know that it is to come back, whatever it has joined",
+  },
+  {
+    recording: "drain-sigterm",
+    event: 17,
+    phoenix: "a connection that is left out of draining is cut off when the process stops",
+    ours: { instead: { code: 1001 }, sooner: true },
+    why: "the endpoint says good-bye when it closes",
+  },
+  ...longpollAtOnce.flatMap(([recording, events, why]) =>
+    events.map((event) => ({ recording, event, phoenix: "the same, a window later", ours: atOnce, why })),
+  ),
+  {
+    recording: "longpoll-v1-errors",
+    event: 17,
+    phoenix: "500 with a body that the application's error view wrote",
+    ours: emptyBody,
+    why: "a connect that throws is a 500 with an empty body: nothing of the program is shown",
+  },
+  ...[72, 77].map((event) => ({
+    recording: "longpoll-v1-errors",
+    event,
+    phoenix: "500: a line of a batch that doesn't start with [ is no base64",
+    ours: refusedPost,
+    why: noErrorPage,
+  })),
+  {
+    recording: "longpoll-v2-binary",
+    event: 25,
+    phoenix: "500: the line is no base64",
+    ours: refusedPost,
+    why: noErrorPage,
+  },
+  {
+    recording: "longpoll-v2-binary",
+    event: 19,
+    phoenix: "500: a binary message that is no UTF-8 has no place in JSON, and is lost",
+    ours: {
+      instead: {
+        status: 200,
+        body: JSON.stringify({ status: 200, messages: ["AQEBBgIxNGVjaG86MW9r//4="], token: binarySession }),
+      },
+    },
+    why: "bytes that are no UTF-8 travel as base64, as they do in the other direction",
+  },
+  {
+    recording: "longpoll-big-body",
+    event: 7,
+    phoenix: "400 with a body that the application's error view wrote",
+    ours: emptyBody,
+    why: noErrorPage,
   },
   ...frameLimitEvents.map((event) => ({
     recording: "head-v2-frame-too-large-default",

@@ -10,6 +10,8 @@ interface Slot {
   readonly index: number;
   /** When it was recorded. */
   readonly atMs: number;
+  /** It may come earlier than that. */
+  readonly sooner?: boolean;
   /** Any of these is right. */
   readonly options: readonly ServerEvent[];
   /** Right as well, and then the rest of the connection does not take place. */
@@ -32,7 +34,7 @@ export interface Mismatch {
 
 export type Judgement =
   | { readonly mismatch: Mismatch }
-  /** As expected; `recordedMs` is when it was recorded, `null` for what was not recorded on this server. */
+  /** As expected; `recordedMs` is when it was recorded, `null` for what was not recorded on this server, or may come sooner. */
   | { readonly recordedMs: number | null };
 
 /** The key of the plain HTTP requests of a scenario among its connections. */
@@ -63,7 +65,7 @@ export class Expectation {
     for (const slot of this.#candidates(first)) {
       if (slot.options.some((option) => whatDiffers(option, seen) === undefined)) {
         this.#slots.splice(this.#slots.indexOf(slot), 1);
-        return { recordedMs: slot.atMs };
+        return { recordedMs: slot.sooner === true ? null : slot.atMs };
       }
     }
     if (first.endings.some((ending) => whatDiffers(ending, seen) === undefined)) {
@@ -218,7 +220,8 @@ function applyDifferences(slots: readonly Slot[], differences: readonly Differen
     if (ours === undefined || recorded === undefined) {
       applied.push(slot);
     } else if ("instead" in ours) {
-      applied.push({ ...slot, options: [{ ...recorded, ...ours.instead } as ServerEvent], endings: [] });
+      const sooner = "sooner" in ours ? { sooner: true } : {};
+      applied.push({ ...slot, ...sooner, options: [{ ...recorded, ...ours.instead } as ServerEvent], endings: [] });
     } else if ("endsWith" in ours) {
       const { conn } = recorded as { conn: string };
       const close: CloseEvent = { dir: "close", conn, code: ours.endsWith, reason: "", at_ms: slot.atMs };

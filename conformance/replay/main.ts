@@ -3,15 +3,17 @@ import { parseArgs } from "node:util";
 import { type Outcome, play } from "./player.ts";
 import { readScenario, recordingNames, type Scenario } from "./recording.ts";
 import { footprintOf, needsQuiet, runApart } from "./schedule.ts";
-import { whyLeftOut } from "./scope.ts";
 import { toScript } from "./script.ts";
+
+const drainRecording = "drain-sigterm";
 
 const usage = `Replays recordings of a real Phoenix server against the server at a URL.
 
   --url URL          the server, for example http://127.0.0.1:4100
   --strict           expect what Phoenix does, also where Portcullis differs on purpose
   --list             name the recordings and end
-  names              recordings to play, * matches any letters (default: all that are in scope)
+  --drain            play ${drainRecording} too, last: it ends the server
+  names              recordings to play, * matches any letters (default: all)
 
 It ends with 0 when all are the same, 1 when one differs, 2 when one could not be played.`;
 
@@ -20,13 +22,14 @@ const { values, positionals } = parseArgs({
   options: {
     url: { type: "string" },
     strict: { type: "boolean", default: false },
+    drain: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
 if (values.list) {
-  for (const name of recordingNames()) console.log(name, whyLeftOut(name) ?? "");
+  for (const name of recordingNames()) console.log(name);
 } else if (values.help || values.url === undefined || !values.url.startsWith("http://")) {
   console.log(usage);
   process.exitCode = values.help ? 0 : 2;
@@ -35,7 +38,7 @@ if (values.list) {
 }
 
 function choose(patterns: readonly string[]): string[] {
-  const names = recordingNames().filter((name) => whyLeftOut(name) === undefined);
+  const names = recordingNames().filter((name) => name !== drainRecording || values.drain);
   if (patterns.length === 0) return names;
   const expressions = patterns.map((pattern) => new RegExp(`^${pattern.replaceAll("*", ".*")}$`));
   return names.filter((name) => expressions.some((expression) => expression.test(name)));
@@ -43,19 +46,16 @@ function choose(patterns: readonly string[]): string[] {
 
 async function replay(base: URL, names: readonly string[]): Promise<number> {
   if (names.length === 0) {
-    console.error("No recording in scope has such a name; --list shows them all.");
+    console.error("No recording has such a name; --list shows them all.");
     return 2;
   }
   const startedMs = performance.now();
   const scenarios = names.map((name) => readScenario(name)).sort((a, b) => durationMs(b) - durationMs(a));
+  const last = scenarios.filter(({ name }) => name === drainRecording);
   const quiet = scenarios.filter(({ main }) => needsQuiet(toScript(main)));
-  const outcomes = [
-    ...(await playTogether(base, quiet)),
-    ...(await playTogether(
-      base,
-      scenarios.filter((scenario) => !quiet.includes(scenario)),
-    )),
-  ];
+  const others = scenarios.filter((scenario) => !quiet.includes(scenario) && !last.includes(scenario));
+  const outcomes: Outcome[] = [];
+  for (const together of [quiet, others, last]) outcomes.push(...(await playTogether(base, together)));
   const count = (verdict: Outcome["verdict"]) => outcomes.filter((outcome) => outcome.verdict === verdict).length;
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   console.log(

@@ -4,8 +4,9 @@ import { PlayedConnection } from "./connection.ts";
 import { differencesOf } from "./differences.ts";
 import { Expectation, expectationsOf, httpConn, type Mismatch } from "./expectation.ts";
 import { send } from "./http.ts";
-import type { ConnectEvent, RequestEvent, Scenario, TokenCheckEvent } from "./recording.ts";
+import { type ConnectEvent, type RequestEvent, type Scenario, sentText, type TokenCheckEvent } from "./recording.ts";
 import { type ScriptStep, toScript, type UnseenRequest } from "./script.ts";
+import { openedAfter } from "./sessions.ts";
 import { StandIn } from "./stand-in.ts";
 import { makeToken, recordedToken, socketSalt } from "./tokens.ts";
 
@@ -118,8 +119,13 @@ class Player {
         break;
       case "http_req":
       case "unseen_request":
-        this.#request(event);
+        this.#request(index, event);
         break;
+      case "unseen_session": {
+        const { url: path, token } = event;
+        this.#session.learnToken(token, await send(this.#options.base, { method: "GET", path }));
+        break;
+      }
       case "http_res_summary":
         await this.#checkToken(index, event, note);
         break;
@@ -145,14 +151,19 @@ class Player {
     return { path, headers };
   }
 
-  #request(event: RequestEvent | UnseenRequest): void {
+  #request(index: number, event: RequestEvent | UnseenRequest): void {
     const connection = this.#connection(httpConn);
     connection.acted(event.at_ms);
-    const body = event.body === undefined ? {} : { body: event.body };
-    send(this.#options.base, { method: event.method, path: event.url, headers: event.headers, ...body })
+    const headers = Object.fromEntries(
+      Object.entries(event.headers).map(([name, value]) => [name, this.#session.asServed(value)]),
+    );
+    const body = event.body === undefined ? {} : { body: sentText(event.body) };
+    const opened = openedAfter(this.#scenario.main, index);
+    send(this.#options.base, { method: event.method, path: this.#session.asServed(event.url), headers, ...body })
       .then((response) => {
         if (event.dir === "http_req") {
           this.#session.learn(response);
+          if (opened !== undefined) this.#session.learnToken(opened, response);
           connection.see({ type: "response", ...response, body: this.#session.asRecorded(response.body) });
         } else if (response.status !== 200) throw new Error(`${event.method} ${event.url} answered ${response.status}`);
       })
@@ -249,7 +260,16 @@ class Player {
   }
 }
 
-const actions = new Set(["connect", "send", "tcp_kill", "http_req", "unseen_request", "http_res_summary", "write"]);
+const actions = new Set([
+  "connect",
+  "send",
+  "tcp_kill",
+  "http_req",
+  "unseen_request",
+  "unseen_session",
+  "http_res_summary",
+  "write",
+]);
 
 function isAction({ event }: ScriptStep): boolean {
   return actions.has(event.dir);

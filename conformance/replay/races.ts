@@ -33,6 +33,12 @@ const races: readonly Omit<Race, "after">[] = [
     why: "the close of the old channel and a heartbeat that waited meanwhile",
     anyOrder: { orders: [] },
   },
+  ...["longpoll-v1-disconnect", "longpoll-v2-disconnect"].map((recording) => ({
+    recording,
+    events: [9, 10],
+    why: "whoever asked for the disconnect is answered while the poll is",
+    anyOrder: { orders: [] },
+  })),
   {
     recording: "head-v2-frame-too-large-default",
     events: [69],

@@ -2,13 +2,15 @@
 // broadcast of one would be heard in another: scenarios that would hear each other do not run together.
 import { sentText } from "./recording.ts";
 import type { ScriptStep } from "./script.ts";
+import { isLongPoll } from "./sessions.ts";
 
 /**
- * Whether a script needs a quiet machine: `/short` closes connections after 1.5 s of silence, and a client that shares a
+ * Whether a script needs a quiet machine: `/short` closes connections after 1.5 s of silence, long-poll sessions after less,
+ * and a client that shares a
  * process with dozens of others that all begin at once may be silent without wanting to.
  */
 export function needsQuiet(script: readonly ScriptStep[]): boolean {
-  return script.some(({ event }) => event.dir === "connect" && event.url.startsWith("/short/"));
+  return script.some(({ event }) => "url" in event && (event.url.startsWith("/short/") || isLongPoll(event.url)));
 }
 
 export interface Footprint {
@@ -69,6 +71,12 @@ export function footprintOf(script: readonly ScriptStep[]): Footprint {
       const text = event.kind === "text" ? sentText(event.data) : Buffer.from(event.data, "base64").toString("latin1");
       noteMessage(text, hears, says);
     } else if (event.dir === "http_req" || event.dir === "unseen_request") {
+      if (isLongPoll(event.url)) {
+        for (const line of event.body?.split("\n") ?? []) noteMessage(sentText(line), hears, says);
+        const id = new URL(event.url, "http://localhost").searchParams.get("id");
+        if (id !== null) hears.add(`id ${id}`);
+        continue;
+      }
       if (event.body !== undefined) says.add((JSON.parse(event.body) as { topic: string }).topic);
       const query = new URL(event.url, "http://localhost").searchParams;
       if (query.has("id")) says.add(`id ${query.get("id")}`);

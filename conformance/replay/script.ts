@@ -1,5 +1,6 @@
 // A recording made ready to be played, with what the recorder did unseen put back in.
 import type { ConnectionEvent, RawEvent, RecordedEvent, Recording } from "./recording.ts";
+import { type UnseenSession, unseenSessions } from "./sessions.ts";
 
 /** A request of the recorder that is in no event. Its answer is not compared. */
 export interface UnseenRequest {
@@ -19,7 +20,7 @@ export interface WriteEvent {
   readonly bytes: Buffer;
 }
 
-export type ScriptEvent = Exclude<RecordedEvent, { dir: "note" | "raw" }> | UnseenRequest | WriteEvent;
+export type ScriptEvent = Exclude<RecordedEvent, { dir: "note" | "raw" }> | UnseenRequest | UnseenSession | WriteEvent;
 
 export interface ScriptStep {
   /** The event's index in the recording; what was put in lies between two of them. */
@@ -31,6 +32,7 @@ export interface ScriptStep {
 
 export function toScript(recording: Recording): ScriptStep[] {
   const steps: ScriptStep[] = [];
+  const sessions = unseenSessions(recording);
   let note = "";
   for (const [index, event] of recording.events.entries()) {
     if (event.dir === "note") {
@@ -40,6 +42,8 @@ export function toScript(recording: Recording): ScriptStep[] {
     for (const unseen of unseenBefore(recording.name, index, event)) {
       steps.push({ index: index - 0.5, event: unseen, note });
     }
+    const session = sessions.get(index);
+    if (session !== undefined) steps.push({ index: index - 0.5, event: session, note });
     if (event.dir === "raw") steps.push(...rawSteps(index, event));
     else steps.push({ index, event, note });
   }

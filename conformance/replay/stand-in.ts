@@ -1,7 +1,8 @@
-// A session and its CSRF token are made up by the server that is asked for them. When they are played back, those of the
-// server under test stand in for the recorded ones.
+// Sessions, their CSRF tokens and the tokens of long-poll sessions are made up by the server that is asked for them. When
+// they are played back, those of the server under test stand in for the recorded ones.
 import type { PlainResponse } from "./http.ts";
 import type { RecordedEvent, Recording, RequestEvent, ResponseEvent } from "./recording.ts";
+import { tokensIn } from "./sessions.ts";
 
 /** What `GET /session` gives: all of it is random. */
 interface ServedSession {
@@ -15,6 +16,8 @@ interface ServedSession {
 export class StandIn {
   readonly #recorded: ServedSession | undefined;
   #served: ServedSession | undefined;
+  /** Tokens of long-poll sessions: recorded -> served. */
+  readonly #tokens = new Map<string, string>();
 
   constructor(recording: Recording) {
     const at = recording.events.findIndex(isSessionRequest);
@@ -27,14 +30,23 @@ export class StandIn {
     if (this.#recorded !== undefined) this.#served = read(answer) ?? this.#served;
   }
 
+  /** Takes the token of a session out of the answer that opened it. */
+  learnToken(recorded: string, { body }: PlainResponse): void {
+    const served = /"token":"([^"]+)"/.exec(body)?.[1];
+    if (served !== undefined) this.#tokens.set(recorded, served);
+  }
+
   /** What the recorder sent, with what this server will know. */
   asServed(text: string): string {
-    return exchange(text, this.#recorded, this.#served);
+    const known = tokensIn(text).reduce((sent, token) => sent.replace(token, this.#tokens.get(token) ?? token), text);
+    return exchange(known, this.#recorded, this.#served);
   }
 
   /** What this server sent, with what the recorded one would have known. */
   asRecorded(text: string): string {
-    return exchange(text, this.#served, this.#recorded);
+    let known = text;
+    for (const [recorded, served] of this.#tokens) known = known.replaceAll(served, recorded);
+    return exchange(known, this.#served, this.#recorded);
   }
 }
 
