@@ -1,5 +1,7 @@
 // npm run replay --workspace portcullis-conformance -- --url http://127.0.0.1:4100 [--strict] [names…]
 import { parseArgs } from "node:util";
+import type { Mismatch } from "./expectation.ts";
+import { httpCases, playCase } from "./http-cases.ts";
 import { type Outcome, play } from "./player.ts";
 import { readScenario, recordingNames, type Scenario } from "./recording.ts";
 import { footprintOf, needsQuiet, runApart } from "./schedule.ts";
@@ -54,7 +56,7 @@ async function replay(base: URL, names: readonly string[]): Promise<number> {
   const last = scenarios.filter(({ name }) => name === drainRecording);
   const quiet = scenarios.filter(({ main }) => needsQuiet(toScript(main)));
   const others = scenarios.filter((scenario) => !quiet.includes(scenario) && !last.includes(scenario));
-  const outcomes: Outcome[] = [];
+  const outcomes: Outcome[] = positionals.length === 0 ? [await playHttp(base)] : [];
   for (const together of [quiet, others, last]) outcomes.push(...(await playTogether(base, together)));
   const count = (verdict: Outcome["verdict"]) => outcomes.filter((outcome) => outcome.verdict === verdict).length;
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
@@ -75,6 +77,26 @@ function playTogether(base: URL, scenarios: readonly Scenario[]): Promise<Outcom
       },
     })),
   );
+}
+
+/** The single requests, as one outcome. */
+async function playHttp(base: URL): Promise<Outcome> {
+  const startedMs = performance.now();
+  const mismatches: Mismatch[] = [];
+  let failure: string | undefined;
+  for (const recorded of httpCases()) {
+    try {
+      const why = await playCase(base, recorded, values.strict);
+      const { id, desc } = recorded;
+      if (why !== undefined) mismatches.push({ conn: id, event: 0, expected: desc, got: why, why });
+    } catch (error) {
+      failure ??= `${recorded.id}: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+  const verdict = failure !== undefined ? "failed" : mismatches.length > 0 ? "different" : "same";
+  const outcome: Outcome = { name: "http", verdict, mismatches, failure, tookMs: performance.now() - startedMs };
+  report(outcome);
+  return outcome;
 }
 
 function durationMs(scenario: Scenario): number {

@@ -55,7 +55,7 @@ export class Transports {
 
   /** Answers an upgrade nobody takes. */
   refuseUpgrade(socket: Duplex): void {
-    writeRefusal(socket, { status: 404 });
+    writeRefusal(socket, { status: 404, headers: { "content-type": "text/plain; charset=utf-8" }, body: "not found" });
   }
 
   /** Takes no more connections and lets those there are go, each mount in its own way. */
