@@ -15,6 +15,8 @@ export interface World {
   readonly url: string;
   /** Expects what Phoenix does, also where Portcullis differs on purpose. Default: either is right. */
   readonly strict?: boolean;
+  /** There are several nodes behind the URL, and what one knows the others learn a little later. Default: one. */
+  readonly isCluster?: boolean;
 }
 
 /** One column of the table. */

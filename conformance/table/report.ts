@@ -4,7 +4,7 @@ import { versionOf } from "./message.ts";
 import type { Result, Verdict } from "./run.ts";
 
 /** A column's name. */
-export const nameOf = ({ transport, vsn }: Cell): string => `${transport} ${versionOf(vsn)}`;
+export const nameOf = ({ transport, vsn }: Omit<Cell, "world">): string => `${transport} ${versionOf(vsn)}`;
 
 const marks: Readonly<Record<Verdict, string>> = {
   ok: "ok",

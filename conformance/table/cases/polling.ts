@@ -3,7 +3,7 @@ import { deepStrictEqual, match } from "node:assert/strict";
 import { type Case, longPollOnly, type Stage } from "../case.ts";
 import { decode, encode, type Message, versionOf } from "../message.ts";
 
-/** A session, in requests. `/short` has a window of 300 ms and tokens that last two seconds. */
+/** A session, in requests. `/short` has a window of 300 ms, after another half of which it ends, and tokens for two seconds. */
 class Poller {
   readonly #stage: Stage;
   readonly #path: string;
@@ -36,7 +36,7 @@ class Poller {
   }
 }
 
-async function begin(stage: Stage, mount = "/short"): Promise<Poller> {
+async function begin(stage: Stage, mount = "/socket"): Promise<Poller> {
   const poller = new Poller(stage, mount);
   const { status, token, messages } = await poller.get({});
   deepStrictEqual({ status, messages }, { status: 410, messages: [] });
@@ -78,7 +78,7 @@ const polled: readonly Omit<Case, "leftOut">[] = [
     id: "poll-window",
     says: "a poll without anything to bring is answered 204 after the window, and the session lives",
     async run(stage) {
-      const poller = await begin(stage);
+      const poller = await begin(stage, "/short");
       const startedMs = Date.now();
       const { status, messages } = await poller.get();
       deepStrictEqual({ status, messages }, { status: 204, messages: [] });
@@ -91,7 +91,7 @@ const polled: readonly Omit<Case, "leftOut">[] = [
     id: "poll-waits",
     says: "a poll under way is answered as soon as there is something",
     async run(stage) {
-      const poller = await begin(stage, "/socket");
+      const poller = await begin(stage);
       const topic = stage.topic();
       await poller.post(String(encode(stage.vsn, { joinRef: "11", ref: "1", topic, event: "phx_join", payload: {} })));
       deepStrictEqual(refsOf(await poller.read()), ["1"]);
@@ -145,7 +145,7 @@ const polled: readonly Omit<Case, "leftOut">[] = [
     id: "poll-unpolled",
     says: "a session that nobody polls ends: then POST and GET with its token are 410",
     async run(stage) {
-      const poller = await begin(stage);
+      const poller = await begin(stage, "/short");
       // Longer than one and a half windows, twice: Phoenix looks only so often.
       await new Promise((resolve) => setTimeout(resolve, 1_100));
       deepStrictEqual(await poller.post(heartbeat(stage, "a")), 410);
@@ -171,7 +171,7 @@ const polled: readonly Omit<Case, "leftOut">[] = [
     id: "poll-token-ages",
     says: "a token that is too old is 410, however busy its session",
     async run(stage) {
-      const poller = await begin(stage);
+      const poller = await begin(stage, "/short");
       const startedMs = Date.now();
       let status = 204;
       while (status === 204 && Date.now() - startedMs < 10_000) status = (await poller.get()).status;
@@ -195,7 +195,7 @@ const polled: readonly Omit<Case, "leftOut">[] = [
     id: "poll-batch-limit",
     says: "a batch holds a hundred messages; of more Phoenix drops the rest, and ours refuses the whole",
     async run(stage) {
-      const poller = await begin(stage, "/socket");
+      const poller = await begin(stage);
       const lines = Array.from({ length: 101 }, (_, i) => heartbeat(stage, String(i)));
       const refs = lines.slice(0, 100).map((_, i) => String(i));
       deepStrictEqual(await poller.post(lines.slice(0, 100).join("\n"), ndjson), 200);
@@ -235,7 +235,7 @@ const polled: readonly Omit<Case, "leftOut">[] = [
     id: "poll-slow-channel",
     says: "a POST is answered once the message is taken, not once its channel is done",
     async run(stage) {
-      const poller = await begin(stage, "/socket");
+      const poller = await begin(stage);
       const message = { joinRef: "11", topic: stage.topic() };
       await poller.post(String(encode(stage.vsn, { ...message, ref: "1", event: "phx_join", payload: {} })));
       const slow = encode(stage.vsn, { ...message, ref: "2", event: "sleep", payload: { ms: 2_000 } });

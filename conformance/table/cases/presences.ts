@@ -1,6 +1,6 @@
 // Who is there, and who hears of it.
 import { deepStrictEqual, match } from "node:assert/strict";
-import type { Case, Stage } from "../case.ts";
+import type { Case, Cell, Stage } from "../case.ts";
 import type { Room } from "../client.ts";
 
 type Metas = readonly (Readonly<Record<string, unknown>> & { readonly phx_ref: string })[];
@@ -52,7 +52,7 @@ async function appear(
   return { room, state: await nextState(room) };
 }
 
-export const presences: readonly Case[] = [
+const told: readonly Omit<Case, "leftOut">[] = [
   {
     id: "presence-join",
     says: "who joins gets its own diff and then the state; the others get the diff",
@@ -171,3 +171,8 @@ export const presences: readonly Case[] = [
     },
   },
 ];
+
+const oneNodeOnly = ({ world }: Cell): string | false =>
+  world.isCluster === true && "who is at another node is known there first";
+
+export const presences: readonly Case[] = told.map((each) => ({ ...each, leftOut: oneNodeOnly }));
