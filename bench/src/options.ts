@@ -4,17 +4,24 @@ import { type NamedWorkload, type Scale, workloadsOf } from "./workloads.ts";
 
 export const usage = `Usage: npm run bench -- [options]
 
-  --quick                 fewer repeats, shorter windows; under five minutes
-  --workloads a,b         only these
-  --servers a,b           only these
-  --repeats n             of each workload
+  --quick                 fewer repeats, shorter windows, smaller crowds; about five minutes
+  --only a,b              of comparison, presence-storm and avalanche; default all
+  --workloads a,b         of the comparison only these
+  --servers a,b           of the comparison only these
+  --repeats n             of each workload of the comparison
   --dry-run               print, write nothing
-  --profile               one short run of each under the sampling profiler, and where the time went
-  --report-only           write the page again from results/latest.json
+  --profile               one short run of each under the sampling profiler, and where the time went; not of the avalanche
+  --report-only           write the page again from results/
 `;
+
+/** What can be measured, each with a file of results and a part of the page of its own. */
+export const measurements = ["comparison", "presence-storm", "avalanche"] as const;
+
+export type Measurement = (typeof measurements)[number];
 
 export interface Options {
   readonly scale: Scale;
+  readonly only: readonly Measurement[];
   readonly workloads: readonly NamedWorkload[];
   readonly servers: readonly ServerName[];
   readonly dryRun: boolean;
@@ -29,6 +36,7 @@ export function readOptions(args: readonly string[]): Options {
     args: [...args],
     options: {
       quick: { type: "boolean", default: false },
+      only: { type: "string" },
       workloads: { type: "string" },
       servers: { type: "string" },
       repeats: { type: "string" },
@@ -49,8 +57,12 @@ export function readOptions(args: readonly string[]): Options {
   if (repeats !== undefined && !(Number.isInteger(repeats) && repeats > 0)) {
     throw new TypeError(`Expected \`--repeats\` to be a whole number above 0, got "${values.repeats}".`);
   }
+  // Whoever picks from the comparison wants the comparison.
+  const picks = values.workloads ?? values.servers ?? values.repeats;
+  const only = names("only", values.only, picks === undefined ? measurements : ["comparison"], measurements);
   return {
     scale,
+    only: measurements.filter((measurement) => only.includes(measurement)),
     workloads: all
       .filter(({ name }) => wanted.includes(name))
       .map((named) => (repeats === undefined ? named : { ...named, repeats })),
@@ -62,9 +74,14 @@ export function readOptions(args: readonly string[]): Options {
   };
 }
 
-function names(option: string, given: string | undefined, allowed: readonly string[]): readonly string[] {
+function names(
+  option: string,
+  given: string | undefined,
+  otherwise: readonly string[],
+  allowed = otherwise,
+): readonly string[] {
   if (given === undefined) {
-    return allowed;
+    return otherwise;
   }
   const list = given.split(",");
   const unknown = list.find((name) => !allowed.includes(name));

@@ -1,8 +1,10 @@
 /** What is printed follows from the runs, and the committed page from the committed results. */
 import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { readOptions } from "../src/options.ts";
 import { toMarkdown } from "../src/report/markdown.ts";
+import { pageOf } from "../src/report/page.ts";
 import { toTerminal } from "../src/report/terminal.ts";
 import { warningsOf } from "../src/report/warnings.ts";
 import type { Results, Run } from "../src/runner/results.ts";
@@ -11,12 +13,11 @@ import { median, ratios } from "../src/runner/statistics.ts";
 import type { ServerName } from "../src/servers/catalogue.ts";
 import { workloadsOf } from "../src/workloads.ts";
 
-const committed = new URL("../results/latest.json", import.meta.url);
+const committed = fileURLToPath(new URL("../results", import.meta.url));
 
 test("the page is what the committed results say", () => {
   if (existsSync(committed)) {
-    const results = JSON.parse(readFileSync(committed, "utf8")) as Results;
-    expect(readFileSync(new URL("../README.md", import.meta.url), "utf8")).toBe(toMarkdown(results));
+    expect(readFileSync(new URL("../README.md", import.meta.url), "utf8")).toBe(pageOf(committed));
   }
 });
 
@@ -68,6 +69,9 @@ test("options are checked before anything runs", () => {
     /Expected `--servers` to list some of portcullis, .*; got "apache"/,
   );
   expect(() => readOptions(["--repeats", "0"])).toThrow(/whole number above 0/);
+  expect(() => readOptions(["--only", "storm"])).toThrow(/some of comparison, presence-storm, avalanche; got "storm"/);
+  expect(readOptions(["--only", "avalanche,presence-storm"]).only).toEqual(["presence-storm", "avalanche"]);
+  expect(readOptions(["--servers", "portcullis"]).only).toEqual(["comparison"]);
   expect(readOptions(["--quick", "--workloads", "echo", "--repeats", "2"]).workloads).toMatchObject([
     { name: "echo", repeats: 2 },
   ]);

@@ -1,11 +1,13 @@
 /** A minimal WebSocket client on a raw socket: one read buffer for all connections, frames built ahead, nothing parsed that nobody asked for. */
 import { connect, type Socket } from "node:net";
 import type { Dialect } from "./dialect.ts";
-import { textFrame } from "./frame.ts";
+import { closeFrame, textFrame } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 
 /** What a workload wants to hear of its connections. */
 export interface Listener {
+  /** The upgrade is through. */
+  opened?(connection: Connection): void;
   joined(connection: Connection): void;
   /** A text arrived on a connection that inspects. */
   text(connection: Connection, text: string): void;
@@ -43,7 +45,10 @@ export class Connection {
     this.reader = new FrameReader({
       text: (text) => this.#text(text),
       counted: (frames) => options.listener.counted(this, frames),
-      closed: () => this.#end("the server closed it"),
+      closed: () => {
+        this.write(closeFrame());
+        this.#end("the server closed it");
+      },
     });
     this.#socket = connect({
       port: options.port,
@@ -103,6 +108,7 @@ export class Connection {
     if (hello !== undefined) {
       this.write(textFrame(hello));
     }
+    this.#options.listener.opened?.(this);
     const rest = response.subarray(end + headersEnd.length);
     this.reader.read(rest, rest.length);
   }

@@ -22,3 +22,8 @@ export function textFrame(text: string): Buffer {
   }
   return frame;
 }
+
+/** The answer to a close frame, without a code: masked, so that it may be sent by a client. */
+export function closeFrame(): Buffer {
+  return Buffer.of(0x88, 0x80, ...maskKey);
+}

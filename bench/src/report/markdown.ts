@@ -1,14 +1,17 @@
-/** The page bench/README.md, written from results/latest.json and nothing else. */
+/** The comparison's part of the page bench/README.md, written from results/latest.json and nothing else. */
 import { generatorShare, type Results, runsOf, serverShare } from "../runner/results.ts";
 import { type ServerName, serverEntry } from "../servers/catalogue.ts";
 import type { NamedWorkload } from "../workloads.ts";
 import { figuresOf, isMemory, mainText, medianOf, ours, ratioText, ratioTo, significant } from "./figures.ts";
 import { conditions, howToRun, notes } from "./prose.ts";
+import { table } from "./table.ts";
+import { milliseconds } from "./units.ts";
 import { warningsOf } from "./warnings.ts";
 
-export function toMarkdown(results: Results): string {
+/** The page; `others` are the parts about what is measured beside the comparison. */
+export function toMarkdown(results: Results, others: readonly string[] = []): string {
   return `${[
-    "<!-- Written by `npm run bench` from results/latest.json. Change src/report/, not this page. -->",
+    "<!-- Written by `npm run bench` from results/. Change src/report/, not this page. -->",
     "# Benchmarks",
     howToRun,
     "## Ratios",
@@ -21,6 +24,7 @@ export function toMarkdown(results: Results): string {
     conditions(results),
     "## Read this before quoting a number",
     notes(results),
+    ...others,
   ].join("\n\n")}\n`;
 }
 
@@ -96,17 +100,8 @@ function warningList(results: Results): readonly string[] {
   return warnings.length === 0 ? [] : [warnings.map((warning) => `- ${warning}`).join("\n")];
 }
 
-function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [line(headings), line(headings.map(() => "---")), ...rows.map(line)].join("\n");
-}
-
 function plural(unit: string): string {
   return unit.endsWith("y") ? `${unit.slice(0, -1)}ies` : `${unit}s`;
-}
-
-function milliseconds(us: number | null): string {
-  return us === null ? "–" : `${significant(us / 1000)} ms`;
 }
 
 function percent(share: number | null): string {

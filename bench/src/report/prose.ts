@@ -5,8 +5,9 @@ import { serverEntry } from "../servers/catalogue.ts";
 export const howToRun = `One workload file (\`src/workloads.ts\`), several servers (\`src/servers/\`), one generator (\`src/generator/\`).
 
 \`\`\`sh
-npm run bench -- --quick     # under five minutes
-npm run bench                # the full run; writes results/latest.json and this page
+npm run bench -- --quick     # about five minutes
+npm run bench                # the full run; writes results/ and this page
+npm run bench -- --only presence-storm    # or avalanche, or comparison
 npm run bench -- --workloads echo --servers portcullis,naive-ws --repeats 1 --dry-run
 npm run bench -- --workloads broadcast-1 --servers portcullis --profile
 \`\`\`

@@ -2,6 +2,7 @@
 import { generatorShare, type Results, runsOf, serverShare } from "../runner/results.ts";
 import { serverEntry } from "../servers/catalogue.ts";
 import { figuresOf, mainText, medianOf, ours, ratioText, ratioTo, significant } from "./figures.ts";
+import { align } from "./table.ts";
 import { warningsOf } from "./warnings.ts";
 
 export function toTerminal(results: Results): string {
@@ -29,18 +30,4 @@ export function toTerminal(results: Results): string {
   }
   const warnings = warningsOf(results).map((warning) => `! ${warning.replaceAll("**", "")}`);
   return [align(rows), "", ...warnings].join("\n");
-}
-
-function align(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.filter((row) => row.length > 1).map((row) => row[column]?.length ?? 0)),
-  );
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }

@@ -1,4 +1,4 @@
-/** What a reader has to know of the machine, and nothing that names it. */
+/** What a reader has to know of the machine, and nothing that names it; and what all of it was busy with. */
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os";
 
@@ -33,4 +33,24 @@ function distribution(): string | undefined {
   } catch {
     return undefined; // Not a Linux with that file; the platform's name has to do.
   }
+}
+
+/** Busy time of all cores, stolen time included (Linux: /proc/stat counts in hundredths of a second). */
+export function machineBusyUs(): number | undefined {
+  if (process.platform !== "linux") {
+    return undefined;
+  }
+  const [, user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0, steal = 0] = readFileSync("/proc/stat", "latin1")
+    .slice(0, 256)
+    .split("\n", 1)
+    .join("")
+    .split(/\s+/)
+    .map(Number);
+  return (user + nice + system + irq + softIrq + steal) * 10_000;
+}
+
+/** Processor time of everything but `oursUs` since {@link machineBusyUs} was `beforeUs`; null where the system does not tell. */
+export function othersUs(beforeUs: number | undefined, oursUs: number): number | null {
+  const nowUs = machineBusyUs();
+  return nowUs === undefined || beforeUs === undefined ? null : Math.max(0, nowUs - beforeUs - oursUs);
 }

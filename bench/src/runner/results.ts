@@ -2,8 +2,8 @@
 import type { Outcome } from "../generator/outcome.ts";
 import { totalUs } from "../generator/window.ts";
 import type { ServerName } from "../servers/catalogue.ts";
-import type { NamedWorkload, Scale } from "../workloads.ts";
-import type { Machine } from "./machine.ts";
+import type { NamedWorkload } from "../workloads.ts";
+import type { Circumstances } from "./circumstances.ts";
 
 export interface Run extends Outcome {
   readonly workload: string;
@@ -11,13 +11,7 @@ export interface Run extends Outcome {
   readonly repeat: number;
 }
 
-export interface Results {
-  readonly measuredAt: string;
-  readonly scale: Scale;
-  readonly machine: Machine;
-  readonly pinned: boolean;
-  readonly loadAtStart: number;
-  readonly versions: Readonly<Record<string, string>>;
+export interface Results extends Circumstances {
   readonly workloads: readonly NamedWorkload[];
   readonly servers: readonly ServerName[];
   readonly runs: readonly Run[];
