@@ -61,6 +61,7 @@ export async function startServer(): Promise<TestServer> {
       shout: (payload, channel) => channel.broadcast("shouted", payload as object),
       whisper: (payload, channel) => channel.broadcastFrom("whispered", payload as object),
       poke: (payload, channel) => channel.push("poked", payload as object),
+      measure: (payload) => ({ bytes: (payload as Uint8Array).length }),
       reverse: (payload) => (payload as Uint8Array).slice().reverse(),
       refuseBytes: (payload) => reject(payload as Uint8Array),
       pokeBytes: (payload, channel) => channel.push("poked", payload as Uint8Array),
@@ -84,8 +85,8 @@ export async function startServer(): Promise<TestServer> {
   const endpoint = defineEndpoint({
     secretKeyBase: "a secret for tests, as long as the library asks for".padEnd(64, "."),
     sockets: {
-      "/open": { socket: openSocket, channels: [room] },
-      "/private": { socket: privateSocket, channels: [me], from: ["subprotocol", "header", "params"] },
+      "/open": { socket: openSocket, channels: [room], longpoll: true },
+      "/private": { socket: privateSocket, channels: [me], from: ["subprotocol", "header", "params"], longpoll: true },
     },
     logger: silentLogger,
     telemetry: (name, metadata) => seen.add({ name, ...metadata } as Seen),
