@@ -1,7 +1,6 @@
 /** The conversation of session.test.ts and the returns of return.test.ts, as far as they differ when held over requests. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Answer, answer, type Client, connect, disconnectAll, joined, received } from "./client.ts";
-import { startRelay } from "./relay.ts";
 import { type Seen, salt, startServer, type TestServer } from "./server.ts";
 import { type Ability, type World, worldsThat } from "./world.ts";
 import { offer, type Requests } from "./xml-http-request.ts";
@@ -182,24 +181,5 @@ describe.each(waysOf("goneSession"))("%s over long-poll with %s", (_name, reques
     expect(await answer(adas.channel.push("whoami"))).toEqual({ status: "ok", response: { userId: "ada" } });
     expect(await answer(bobs.channel.push("whoami"))).toEqual({ status: "ok", response: { userId: "bob" } });
     expect(bob.closes.all).toEqual([]);
-  });
-
-  test("moves to a server that doesn't know its session, and rejoins there", async ({ onTestFinished }) => {
-    const [first, second] = [await startServer(), await startServer()];
-    const relay = await startRelay(first.openUrl);
-    onTestFinished(async () => {
-      await second.close();
-      await relay.close();
-    });
-    const client = connectByPoll(world, relay.url);
-    const { channel, joins } = await joined(client, "room:moving", { seat: 3 });
-    const shouted = received(channel, "shouted");
-    relay.leadTo(second.openUrl);
-    await first.endpoint.drain();
-    // As the end of its process would: until then connections are kept for the next request, and lead to it.
-    await first.close();
-    expect(await joins.next()).toEqual({ status: "ok", response: { welcome: "moving", params: { seat: 3 } } });
-    second.endpoint.broadcast("room:moving", "shouted", { by: "the next one" });
-    expect(await shouted.next()).toEqual({ by: "the next one" });
   });
 });

@@ -71,7 +71,10 @@ const in18: readonly Ability[] = [...in17, "authToken", "bytesBeyondAscii", "any
  * Version 1 has no form for bytes, can't say which of two joins is meant, and needs the encoder of one's own that is not asked
  * over long-poll.
  */
-const needsVersion2: readonly Ability[] = ["bytes", "bytesBeyondAscii", "leavesDuplicates", "longPoll", "fallback"];
+const needsVersion2: readonly Ability[] = [
+  ...(["bytes", "bytesBeyondAscii", "leavesDuplicates"] as const),
+  ...(["longPoll", "fallback", "fetch", "goneSession"] as const),
+];
 
 /**
  * The official client: the newest, the last one that stays away after close code 1000, and the last of the minor versions
