@@ -9,9 +9,9 @@ import type { Channel } from "../channel/contract.ts";
 import { closeEvent, errorEvent, leaveEvent, replyEvent } from "../protocol/events.ts";
 import { brief, failure } from "./brief.ts";
 import type { ClientMessage, ServerMessage } from "./client-wire.ts";
-import { Inbox, type Wanted } from "./inbox.ts";
+import { Inbox } from "./inbox.ts";
 import type { TopicListener } from "./listen.ts";
-import { describeMatch, type Match, mismatch } from "./match.ts";
+import type { Match } from "./match.ts";
 import type {
   HeardEvent,
   HeardPayload,
@@ -21,12 +21,7 @@ import type {
   ReplyPayload,
   ServerChannel,
 } from "./types.ts";
-
-/** A push of the test, to ask for its reply with. */
-export interface PushRef<Event extends string = string> {
-  readonly ref: string;
-  readonly event: Event;
-}
+import { type Answer, describeReply, type PushRef, wantedPush, wantedReply } from "./wanted.ts";
 
 /** What a channel needs from the connection it is joined over. */
 export interface ChannelLine {
@@ -36,11 +31,6 @@ export interface ChannelLine {
   /** Resolves when the server is idle, or `enough` says so. */
   settle(enough?: () => boolean): Promise<void>;
   listener(topic: string): TopicListener;
-}
-
-interface Answer {
-  readonly status: string;
-  readonly response: unknown;
 }
 
 /**
@@ -79,7 +69,7 @@ export class TestChannel<Of extends AnyChannel = AnyChannel> {
     this.topic = topic;
     this.joinRef = joinRef;
     this.#pushes = new Inbox(({ event, payload }) => `push "${event}" ${brief(payload)}`, line.withinMs);
-    this.#replies = new Inbox((message) => this.#describeReply(message), line.withinMs);
+    this.#replies = new Inbox((message) => describeReply(message, this.#pushed), line.withinMs);
     this.#ends = new Inbox((end) => end, line.withinMs);
     this.#listener = line.listener(topic);
     this.#pushed.set(joinRef, "phx_join");
@@ -137,13 +127,13 @@ export class TestChannel<Of extends AnyChannel = AnyChannel> {
     status: Status,
     match?: Match<ReplyPayload<Of, Event, Status>>,
   ): Promise<ReplyPayload<Of, Event, Status>> {
-    const message = await this.#replies.take(this.#wantedReply(ref, event, status, match));
+    const message = await this.#replies.take(wantedReply({ ref, event }, status, match));
     return (message.payload as Answer).response as ReplyPayload<Of, Event, Status>;
   }
 
   /** Waits until the server is idle, and throws an AssertionError if the push was answered, with this status or with any. */
   async refuteReply({ ref, event }: PushRef, status?: string): Promise<void> {
-    const wanted = this.#wantedReply(ref, event, status);
+    const wanted = wantedReply({ ref, event }, status);
     await this.#line.settle(() => this.#replies.has(wanted));
     this.#replies.refute(wanted);
   }
@@ -158,12 +148,12 @@ export class TestChannel<Of extends AnyChannel = AnyChannel> {
     event: Event,
     match?: Match<HeardPayload<Of, Event>>,
   ): Promise<HeardPayload<Of, Event>> {
-    return (await this.#pushes.take(this.#wantedPush(event, match))).payload as HeardPayload<Of, Event>;
+    return (await this.#pushes.take(wantedPush(this.topic, event, match))).payload as HeardPayload<Of, Event>;
   }
 
   /** Waits until the server is idle, and throws an AssertionError if this client was sent such a message. */
   async refutePush<Event extends HeardEvent<Of>>(event: Event, match?: Match<HeardPayload<Of, Event>>): Promise<void> {
-    const wanted = this.#wantedPush(event, match);
+    const wanted = wantedPush(this.topic, event, match);
     await this.#line.settle(() => this.#pushes.has(wanted));
     this.#pushes.refute(wanted);
   }
@@ -218,35 +208,6 @@ export class TestChannel<Of extends AnyChannel = AnyChannel> {
   get #ended(): string {
     const why = { closed: "was closed", crashed: "crashed", disconnected: "lost its connection", joined: "goes on" };
     return why[this.#state];
-  }
-
-  #wantedReply(ref: string, event: string, status: string | undefined, match?: unknown): Wanted<ServerMessage> {
-    const what = `the push "${event}" (ref ${ref}) to be answered${status === undefined ? "" : ` "${status}"`}`;
-    const expected = match === undefined ? what : `${what} with ${describeMatch(match)}`;
-    return {
-      expected,
-      refused: expected,
-      mismatch: (message) => {
-        const answer = message.payload as Answer;
-        if (message.ref !== ref || (status !== undefined && answer.status !== status)) return "";
-        return match === undefined ? null : mismatch(answer.response, match);
-      },
-    };
-  }
-
-  #wantedPush(event: string, match?: unknown): Wanted<ServerMessage> {
-    const what = `a push of "${event}"${match === undefined ? "" : ` with ${describeMatch(match)}`} on "${this.topic}"`;
-    return {
-      expected: what,
-      refused: what,
-      mismatch: (message) =>
-        message.event !== event ? "" : match === undefined ? null : mismatch(message.payload, match),
-    };
-  }
-
-  #describeReply({ ref, payload }: ServerMessage): string {
-    const { status, response } = payload as Answer;
-    return `reply to "${this.#pushed.get(String(ref))}" (ref ${String(ref)}) "${status}" ${brief(response)}`;
   }
 
   // --- what the connection tells ------------------------------------------------------------------------------------

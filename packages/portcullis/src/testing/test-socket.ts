@@ -5,40 +5,20 @@
  */
 
 import type { Endpoint } from "../endpoint.ts";
-import { type CloseCode, errorTable } from "../errors.ts";
+import type { CloseCode } from "../errors.ts";
 import { closeEvent, errorEvent, joinEvent, replyEvent } from "../protocol/events.ts";
 import type { FrameData } from "../protocol/message.ts";
 import type { Activity, LocalConnection, LocalPeer } from "../transport/local.ts";
 import { brief, failure } from "./brief.ts";
 import { decodeMessage, encodeMessage, type ServerMessage, type Vsn } from "./client-wire.ts";
+import { type Closing, closingOf, describeClosing, JoinRefused } from "./ending.ts";
 import { Inbox } from "./inbox.ts";
 import { TopicListener } from "./listen.ts";
 import { describeMatch, type Match, mismatch } from "./match.ts";
 import { settle } from "./settle.ts";
 import { type ChannelLine, TestChannel } from "./test-channel.ts";
 import type { AnyMount, AssignsAt, ChannelAt, ErrorPayload, JoinPayload, TopicsAt } from "./types.ts";
-
-/** A join that was answered with an error: what `socket.join` rejects with. */
-export class JoinRefused extends Error {
-  override readonly name = "JoinRefused";
-  readonly topic: string;
-  /** The payload of the refusal. */
-  readonly response: ErrorPayload;
-
-  constructor(topic: string, response: ErrorPayload) {
-    super(`Joining "${topic}" was refused: ${brief(response)}. To test a refusal: await socket.refused("${topic}").`);
-    this.topic = topic;
-    this.response = response;
-  }
-}
-
-/** How a connection ended. */
-export interface Closing {
-  /** The WebSocket's close code. */
-  readonly closeCode: number;
-  /** The server's own name for it, `null` where the test hung up. */
-  readonly code: CloseCode | null;
-}
+import type { Answer } from "./wanted.ts";
 
 /**
  * An admitted connection, made by `connect`.
@@ -282,7 +262,7 @@ export class TestSocket<Mount extends AnyMount = AnyMount> {
   }
 
   #closed(code: CloseCode | null): void {
-    this.#closing = { code, closeCode: code === null ? 1005 : errorTable[code].closeCode };
+    this.#closing = closingOf(code);
     this.#closings.add(this.#closing);
     const why = `the connection was ${describeClosing(this.#closing)}`;
     this.#closings.end(why);
@@ -290,14 +270,4 @@ export class TestSocket<Mount extends AnyMount = AnyMount> {
     for (const join of this.#joins.values()) join.end(why);
     for (const channel of this.#channels.values()) channel["~disconnected"](why);
   }
-}
-
-interface Answer {
-  readonly status: string;
-  readonly response: unknown;
-}
-
-function describeClosing(closing: Closing | null): string {
-  if (closing === null) return "open";
-  return closing.code === null ? "closed by the test" : `closed with ${closing.closeCode} (${closing.code})`;
 }

@@ -13,6 +13,7 @@ export {
 } from "./adapter-suite.ts";
 export type { ServerMessage, Vsn } from "./client-wire.ts";
 export { ConnectionRefused, type ConnectOptions, connect, type Refusal, refused } from "./connect.ts";
+export { type Closing, JoinRefused } from "./ending.ts";
 export { type FakeClock, type FakeClockOptions, fakeClock } from "./fake-clock.ts";
 export { type HeardBroadcast, type Listener, listen } from "./listen.ts";
 export type { Match, Pattern, Predicate } from "./match.ts";
@@ -21,7 +22,7 @@ export type { CloseEventLike, MemoryWebSocket, MemoryWebSocketOptions } from "./
 export type { NetworkDoor } from "./network-door.ts";
 export type { TestPeer } from "./request.ts";
 export type { ChannelScript, ScriptedChannel, ScriptedConnect } from "./script.ts";
-export type { PushRef, TestChannel } from "./test-channel.ts";
+export type { TestChannel } from "./test-channel.ts";
 export {
   type AcceptedConnection,
   createTestServer,
@@ -31,4 +32,5 @@ export {
   type TestServerOptions,
   type WebSocketClass,
 } from "./test-server.ts";
-export { type Closing, JoinRefused, type TestSocket } from "./test-socket.ts";
+export type { TestSocket } from "./test-socket.ts";
+export type { PushRef } from "./wanted.ts";
