@@ -8,7 +8,7 @@ import type { Clock } from "../clock.ts";
 import { bounds } from "../limit/bounds.ts";
 import type { FrameData } from "../protocol/message.ts";
 import type { ControlMessage, PubSub } from "../pubsub/pubsub.ts";
-import type { LongPollSession, Poll, PostStatus } from "./longpoll-session.ts";
+import { type LongPollSession, type Poll, type PostStatus, postStatuses } from "./longpoll-session.ts";
 
 /** Whose session a request is about. */
 export interface SessionAddress {
@@ -23,6 +23,8 @@ export interface LongPollRelayOptions {
   readonly clock: Clock;
   readonly windowMs: number;
   readonly find: (id: string) => LongPollSession | undefined;
+  /** Called for what does not fit onto the bus. */
+  readonly tooLarge: (error: RangeError) => void;
 }
 
 /** What a node asks, and is told. `request` is the asker's own number for it. */
@@ -46,6 +48,8 @@ type Letter = { readonly mount: string; readonly from: string; readonly request:
 interface Asked {
   readonly node: string;
   readonly answered: (answer: Answer) => void;
+  /** Gives up waiting, where that loses nothing. */
+  readonly takeBack: () => void;
   cancel: () => void;
 }
 
@@ -53,6 +57,8 @@ interface Asked {
 interface Carried {
   cancel: () => void;
   settled: ((delivered: boolean) => void) | null;
+  /** They can't be said to have arrived, and never will. */
+  lost: (() => void) | null;
 }
 
 export class LongPollRelay {
@@ -70,7 +76,13 @@ export class LongPollRelay {
 
   /** Polls a session of another node; `gone` is called when there is none. Returns how to take it back. */
   poll({ node, id }: SessionAddress, poll: Poll, gone: () => void): () => void {
-    const request = this.#ask(node, { type: "poll", session: id }, (answer) => {
+    const request = this.#next();
+    const cancel = (): boolean => {
+      const waits = this.#forget(request);
+      if (waits) this.#send(node, { type: "cancel", request, ...this.#sender });
+      return waits;
+    };
+    const answered = (answer: Answer): void => {
       if (answer.type === "held") {
         // It has the session, and says the rest within the window.
         this.#expect(request, this.#options.windowMs + bounds.longpollAnswerTimeoutMs);
@@ -80,13 +92,15 @@ export class LongPollRelay {
           this.#send(node, { type: "settled", delivered, request, ...this.#sender }),
         );
       } else {
-        this.#forget(request);
+        cancel();
         gone();
       }
-    });
-    return () => {
-      if (this.#forget(request)) this.#send(node, { type: "cancel", request, ...this.#sender });
     };
+    const takeBack = (): void => {
+      if (cancel()) poll.answer([], () => {});
+    };
+    this.#ask(request, { node, answered, takeBack, cancel: () => {} }, { type: "poll", session: id });
+    return () => void cancel();
   }
 
   /** Hands the frames of a POST to a session of another node. */
@@ -94,23 +108,36 @@ export class LongPollRelay {
     const carried = frames.map((frame) =>
       typeof frame === "string" ? frame : { base64: Buffer.from(frame).toString("base64") },
     );
-    const request = this.#ask(node, { type: "post", session: id, frames: carried }, (answer) => {
+    const request = this.#next();
+    const answered = (answer: Answer): void => {
       if (answer.type === "held") {
         this.#expect(request, this.#options.windowMs + bounds.longpollAnswerTimeoutMs);
       } else {
         this.#forget(request);
         done(answer.type === "posted" ? answer.status : 410);
       }
-    });
+    };
+    const question: Question = { type: "post", session: id, frames: carried };
+    if (this.#ask(request, { node, answered, takeBack: () => {}, cancel: () => {} }, question)) return;
+    this.#forget(request);
+    done(413);
   }
 
-  #ask(node: string, question: Question, answered: (answer: Answer) => void): number {
+  /** Answers the polls that wait for another node with nothing: whoever waits for them waits no longer. */
+  takeBack(): void {
+    for (const { takeBack } of [...this.#asked.values()]) takeBack();
+  }
+
+  #next(): number {
     this.#requests += 1;
-    const request = this.#requests;
-    this.#asked.set(request, { node, answered, cancel: () => {} });
+    return this.#requests;
+  }
+
+  /** The answer may come before this returns: a bus is free to be that quick. */
+  #ask(request: number, asked: Asked, question: Question): boolean {
+    this.#asked.set(request, asked);
     this.#expect(request, bounds.longpollAnswerTimeoutMs);
-    this.#send(node, { ...question, request, ...this.#sender });
-    return request;
+    return this.#send(asked.node, { ...question, request, ...this.#sender });
   }
 
   /** A node that says nothing in time is not there any more, nor are its sessions. */
@@ -151,17 +178,17 @@ export class LongPollRelay {
   #carryPoll(letter: Letter, id: string): void {
     const { from, request } = letter;
     const session = this.#options.find(id);
-    if (session === undefined) return this.#send(from, { type: "gone", request, ...this.#sender });
+    if (session === undefined) return void this.#send(from, { type: "gone", request, ...this.#sender });
     this.#send(from, { type: "held", request, ...this.#sender });
     const name = nameOf(letter);
-    const carried: Carried = { cancel: () => {}, settled: null };
+    const carried: Carried = { cancel: () => {}, settled: null, lost: null };
     this.#carried.set(name, carried);
     const over = (): boolean => this.#carried.delete(name);
     const takeBack = session.poll({
       answer: (messages, settled) => {
         if (messages.length === 0) over();
         else this.#awaitSettled(session, carried, { settled, over });
-        this.#send(from, { type: "messages", messages, request, ...this.#sender });
+        if (!this.#send(from, { type: "messages", messages, request, ...this.#sender })) carried.lost?.();
       },
     });
     carried.cancel = () => {
@@ -177,21 +204,22 @@ export class LongPollRelay {
     carried: Carried,
     { settled, over }: { readonly settled: (delivered: boolean) => void; readonly over: () => boolean },
   ): void {
-    const cancel = this.#options.clock.after(bounds.longpollAnswerTimeoutMs * 2, () => {
-      over();
-      settled(true);
-      session.connection.end("relay_lost", { kind: "closed" });
-    });
-    carried.settled = (delivered) => {
+    const end = (delivered: boolean): void => {
       cancel();
       over();
       settled(delivered);
     };
+    carried.settled = end;
+    carried.lost = () => {
+      end(true);
+      session.connection.end("relay_lost", { kind: "closed" });
+    };
+    const cancel = this.#options.clock.after(bounds.longpollAnswerTimeoutMs * 2, carried.lost);
   }
 
   #carryPost({ from, request }: Letter, id: string, frames: readonly (string | { readonly base64: string })[]): void {
     const session = this.#options.find(id);
-    if (session === undefined) return this.#send(from, { type: "gone", request, ...this.#sender });
+    if (session === undefined) return void this.#send(from, { type: "gone", request, ...this.#sender });
     this.#send(from, { type: "held", request, ...this.#sender });
     const own = frames.map((frame) =>
       typeof frame === "string" ? frame : new Uint8Array(Buffer.from(frame.base64, "base64")),
@@ -203,8 +231,16 @@ export class LongPollRelay {
     return { mount: this.#options.mount, from: this.#options.pubsub.node };
   }
 
-  #send(node: string, letter: Letter): void {
-    this.#options.pubsub.controlTo(node, { kind: "longpoll", data: letter });
+  /** False for one that is too large for the bus: whoever waits for it has to be told otherwise. */
+  #send(node: string, letter: Letter): boolean {
+    try {
+      this.#options.pubsub.controlTo(node, { kind: "longpoll", data: letter });
+      return true;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.#options.tooLarge(error);
+      return false;
+    }
   }
 }
 
@@ -228,7 +264,7 @@ function readLetter(data: unknown): Letter | null {
     case "messages":
       return isTexts(messages) ? { ...base, type, messages } : null;
     case "posted":
-      return status === 200 || status === 408 || status === 410 || status === 429 ? { ...base, type, status } : null;
+      return isPostStatus(status) ? { ...base, type, status } : null;
     case "cancel":
     case "held":
     case "gone":
@@ -236,6 +272,10 @@ function readLetter(data: unknown): Letter | null {
     default:
       return null;
   }
+}
+
+function isPostStatus(status: unknown): status is PostStatus {
+  return (postStatuses as readonly unknown[]).includes(status);
 }
 
 function isTexts(value: unknown): value is readonly string[] {

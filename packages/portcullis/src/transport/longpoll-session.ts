@@ -20,8 +20,9 @@ export interface Poll {
   answer(messages: readonly string[], settled: (delivered: boolean) => void): void;
 }
 
-/** What becomes of a POST, as its JSON says: handled, not understood or not in time, no session, too many at once. */
-export type PostStatus = 200 | 408 | 410 | 429;
+/** What becomes of a POST, as its JSON says: handled, not understood or not in time, no session, too large, too many at once. */
+export const postStatuses = [200, 408, 410, 413, 429] as const;
+export type PostStatus = (typeof postStatuses)[number];
 
 export interface LongPollSessionOptions {
   readonly id: string;
@@ -249,9 +250,10 @@ export class LongPollSession implements Sink, Held {
   }
 
   #forget(): void {
+    this.#buffer = [];
+    for (const waiting of [...this.#polls]) this.#answerEmpty(waiting);
     this.#cancelSilence?.();
     this.#cancelSilence = null;
-    this.#buffer = [];
     this.#options.onForgotten(this);
   }
 
