@@ -9,6 +9,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, type ServerOptions as TlsOptions } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { Deadlines } from "./auth/deadlines.ts";
+import { Revocations, type Revoke } from "./auth/revocation.ts";
+import type { CredentialStore } from "./auth/store.ts";
 import type { EndpointHandle } from "./channel/contract.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { definitionError } from "./errors.ts";
@@ -17,10 +20,10 @@ import { assertPayload } from "./protocol/frame.ts";
 import type { PubSubAdapter } from "./pubsub/adapter.ts";
 import { Bus } from "./pubsub/bus.ts";
 import { Envelopes } from "./pubsub/envelope.ts";
-import { Groups } from "./pubsub/groups.ts";
 import type { EndpointParts } from "./pubsub/parts.ts";
 import { PubSub } from "./pubsub/pubsub.ts";
-import type { Connection } from "./socket/connection.ts";
+import { Roll } from "./socket/roll.ts";
+import type { SocketRuntime } from "./socket/socket.ts";
 import type { TelemetryListener } from "./telemetry/events.ts";
 import { consoleLogger, type Logger } from "./telemetry/logger.ts";
 import { Telemetry } from "./telemetry/telemetry.ts";
@@ -60,6 +63,11 @@ export interface EndpointOptions<Sockets extends Readonly<Record<string, MountOp
    * long-poll sessions reach all of them. Default none: the endpoint is alone.
    */
   readonly pubsub?: PubSubAdapter;
+  /**
+   * Where revocations are kept beyond the life of a process, and one-time tickets. Default none: a revocation is told to the
+   * nodes that are there, and forgotten when they stop.
+   */
+  readonly store?: CredentialStore;
   /** What time it is, and waiting: for tests. Default: the machine's clock. */
   readonly clock?: Clock;
   /** Addresses or networks (`"10.0.0.0/8"`) whose `X-Forwarded-*` are believed. Default none. */
@@ -80,6 +88,14 @@ type CheckedMounts<Sockets> = {
     >]: Wrong<`"${Key & string}" is not an option of a mount`>;
   };
 };
+
+/** How an endpoint is. */
+export interface Health {
+  /** The bus between nodes; `none` when there is none. */
+  readonly pubsub: "up" | "down" | "none";
+  /** `unread`: the store of revocations can't be read, and nobody is let in. */
+  readonly revocations: "ok" | "unread";
+}
 
 /** Options of {@link Endpoint.listen}. */
 export interface ListenOptions {
@@ -142,6 +158,24 @@ export interface Endpoint<Sockets = unknown> extends EndpointHandle {
    * ```
    */
   disconnect(socketId: string): void;
+  /**
+   * Takes away what was given, on every node: whoever is connected with it is told `phx_closing` and closed with 4101,
+   * whoever comes back with it is refused. Kept in the endpoint's `store`, where there is one, until nothing it concerns can
+   * still be valid.
+   *
+   * @example
+   * ```ts
+   * await endpoint.revoke({ subject: "42" });              // everything issued until now, by any authenticator
+   * await endpoint.revoke({ tokenId: identity.tokenId });  // one credential
+   * ```
+   *
+   * Rejects when the store does: nodes that are there have heard of it then all the same, nodes to come have not.
+   */
+  revoke(what: Revoke): Promise<void>;
+  /** Takes a revocation back: the same subject (and authenticator, issuer, tenant), or the same token. */
+  unrevoke(what: Revoke): Promise<void>;
+  /** Whether this node can be trusted with what others say: for a load balancer's check. */
+  readonly health: Health;
   /** Hears a topic outside of any channel. What the listener throws is logged. Returns how to stop. */
   subscribe(
     topic: string,
@@ -269,13 +303,11 @@ class RunningEndpoint implements Endpoint<never> {
   readonly #closing: (() => void)[] = [];
   readonly #clock: Clock;
   readonly #transports: Transports;
-  /** Connections by socket id. */
-  readonly #identified = new Groups<Connection>();
+  readonly #revocations: Revocations;
+  readonly #roll: Roll;
+  /** How long any of its authenticators lets a credential live. */
+  readonly #keepRevocationsMs: number;
   readonly #servers = new Set<OwnServer>();
-  /** Ids that were disconnected a moment ago, for clients that were then being let in; and how many in all. */
-  readonly #disconnected = new Map<string, number>();
-  #disconnectCount = 0;
-  readonly #connectTimeoutMs: number;
   #closed = false;
 
   constructor(options: EndpointOptions<Readonly<Record<string, MountOptions>>>) {
@@ -288,7 +320,16 @@ class RunningEndpoint implements Endpoint<never> {
     this.tokens = createTokens({ secretKeyBase: options.secretKeyBase, now: () => this.#clock.now() });
     const keys = new DerivedKeys([options.secretKeyBase].flat(), keysMax);
     if (options.pubsub !== undefined) this.#pubsub.joinBus(this.#busOf(options.pubsub, keys));
+    this.#revocations = new Revocations({
+      store: options.store ?? null,
+      pubsub: this.#pubsub,
+      clock: this.#clock,
+      telemetry: this.#telemetry,
+      onRevoked: (revocation) => this.#roll.revoked(revocation),
+    });
     const environment = {
+      deadlines: new Deadlines(this.#clock),
+      revocations: this.#revocations,
       pubsub: this.#pubsub,
       telemetry: this.#telemetry,
       tokens: this.tokens,
@@ -306,14 +347,21 @@ class RunningEndpoint implements Endpoint<never> {
     }
     assertDistinct(paths);
     const mounts = paths.map((path) => createMount(path, options.sockets[path] as MountOptions, environment));
-    this.#connectTimeoutMs = Math.max(0, ...mounts.map((mount) => mount.connectTimeoutMs));
+    const roll = new Roll({
+      clock: this.#clock,
+      telemetry: this.#telemetry,
+      revocations: this.#revocations,
+      connectTimeoutMs: Math.max(0, ...mounts.map((mount) => mount.connectTimeoutMs)),
+    });
+    this.#roll = roll;
+    this.#keepRevocationsMs = Math.max(0, ...mounts.map(({ socket }) => maxAgeMsOf(socket)));
     this.#transports = new Transports(mounts, {
-      moment: () => this.#disconnectCount,
-      onOpen: (connection, since) => this.#opened(connection, since),
-      onClosed: (connection) => this.#forget(connection),
+      moment: () => roll.moment,
+      onOpen: (connection, since) => roll.opened(connection, since),
+      onClosed: (connection) => roll.forget(connection),
     });
     this.#pubsub.onControl((message) => {
-      if (message.kind === "disconnect") this.#disconnectHere(message.id);
+      if (message.kind === "disconnect") roll.disconnect(message.id);
     });
     this.#parts = {
       pubsub: this.#pubsub,
@@ -343,6 +391,7 @@ class RunningEndpoint implements Endpoint<never> {
       telemetry: this.#telemetry,
       node: this.#pubsub.node,
       onMessage: (message) => this.#pubsub.heard(message),
+      onStatus: (status) => this.#pubsub.statusChanged(status),
     });
   }
 
@@ -360,6 +409,18 @@ class RunningEndpoint implements Endpoint<never> {
 
   disconnect(socketId: string): void {
     this.#pubsub.control({ kind: "disconnect", id: socketId });
+  }
+
+  revoke(what: Revoke): Promise<void> {
+    return this.#revocations.revoke(what, this.#keepRevocationsMs);
+  }
+
+  unrevoke(what: Revoke): Promise<void> {
+    return this.#revocations.unrevoke(what);
+  }
+
+  get health(): Health {
+    return { pubsub: this.#pubsub.status, revocations: this.#revocations.health };
   }
 
   subscribe(
@@ -505,28 +566,12 @@ class RunningEndpoint implements Endpoint<never> {
     };
     return Object.assign(handle, { upgrade });
   }
+}
 
-  #disconnectHere(id: string): void {
-    this.#disconnectCount += 1;
-    const moment = this.#disconnectCount;
-    this.#disconnected.set(id, moment);
-    this.#clock.after(this.#connectTimeoutMs, () => {
-      if (this.#disconnected.get(id) === moment) this.#disconnected.delete(id);
-    });
-    this.#identified.each(id, (connection) => connection.end("disconnected", { kind: "disconnected" }));
-  }
-
-  #opened(connection: Connection, since: number): void {
-    const { socketId } = connection;
-    if (socketId === null) return;
-    this.#identified.add(socketId, connection);
-    // Disconnected while it was being let in: its `connect` may have looked before that, and it ends like the others.
-    if ((this.#disconnected.get(socketId) ?? 0) > since) connection.end("disconnected", { kind: "disconnected" });
-  }
-
-  #forget(connection: Connection): void {
-    if (connection.socketId !== null) this.#identified.remove(connection.socketId, connection);
-  }
+/** How old a credential of this socket can get. A `connect` without an authenticator may verify one of any age. */
+function maxAgeMsOf({ authenticate, connect }: SocketRuntime): number {
+  if (authenticate === null) return connect === null ? 0 : Number.POSITIVE_INFINITY;
+  return authenticate.maxAgeMs ?? Number.POSITIVE_INFINITY;
 }
 
 /** Here and not where it is encoded: with nobody subscribed, nothing is, and the mistake would show in production only. */

@@ -5,7 +5,9 @@
  */
 
 export type { AuthenticateRequest, Authenticator, Identity } from "./auth/authenticator.ts";
+export type { Revoke } from "./auth/revocation.ts";
 export { type SignedTokenOptions, type SignedTokenReason, signedToken } from "./auth/signed-token.ts";
+export type { CredentialStore, Revocation, SubjectRevocation, TokenRevocation } from "./auth/store.ts";
 export type { AnyChannel, AuthorizeResult, ChannelDefinition } from "./channel/channel.ts";
 export type {
   Channel,
@@ -26,6 +28,7 @@ export {
   type Endpoint,
   type EndpointOptions,
   type Handler,
+  type Health,
   type Listening,
   type ListenOptions,
   type SocketsOf,

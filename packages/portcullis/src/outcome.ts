@@ -18,6 +18,8 @@ export interface Acceptance<Reply = unknown, Assigns = unknown> {
   readonly reply: Reply;
   readonly assigns: Assigns;
   readonly subject: string | null;
+  readonly tokenId: string | null;
+  readonly issuedAt: number | null;
   readonly expiresAt: number | null;
 }
 
@@ -55,6 +57,13 @@ export interface AcceptOptions<ReplyPayload, Assigns> {
   readonly assigns?: Assigns;
   /** Sockets without an authenticator: who this is. */
   readonly subject?: string;
+  /** Sockets without an authenticator: the credential's own name, by which it can be revoked (`tokenId(token)`). */
+  readonly tokenId?: string;
+  /**
+   * Sockets without an authenticator: when the credential was issued, epoch milliseconds. Left out, it is taken to be older
+   * than any revocation of its subject.
+   */
+  readonly issuedAt?: number;
   /** Sockets without an authenticator: when the credential lapses, epoch milliseconds. */
   readonly expiresAt?: number;
 }
@@ -75,6 +84,8 @@ export function accept<const ReplyPayload = Record<never, never>, Assigns extend
     reply: ("reply" in options ? options.reply : {}) as ReplyPayload,
     assigns: (options.assigns ?? {}) as Assigns,
     subject: options.subject ?? null,
+    tokenId: options.tokenId ?? null,
+    issuedAt: options.issuedAt ?? null,
     expiresAt: options.expiresAt ?? null,
   };
 }

@@ -64,7 +64,8 @@ test.each(codes)("%s is used", (code) => {
 
 test("each entry has what its kind of end needs, and no more", () => {
   for (const [code, entry] of Object.entries(errorTable)) {
-    const keys = Object.keys(entry).filter((key) => key !== "ends" && key !== "means");
+    const keys = Object.keys(entry).filter((key) => key !== "ends" && key !== "means" && key !== "retry");
+    expect("retry" in entry, code).toBe(entry.ends === "connection" || entry.ends === "close");
     const allowed = { connection: ["status"], close: ["closeCode"], message: ["reason"], channel: ["reason"] }[
       entry.ends
     ];
@@ -78,9 +79,12 @@ test("reasons are those of the protocol, all of them", () => {
   expect(new Set(used)).toEqual(new Set(Object.values(reasons)));
 });
 
-test("close codes are ones an endpoint may send (RFC 6455, 7.4)", () => {
-  for (const entry of Object.values(errorTable)) {
-    if ("closeCode" in entry) expect([1001, 1002, 1007, 1008, 1009, 1011, 1012, 1013]).toContain(entry.closeCode);
+test("close codes are ones an endpoint may send (RFC 6455, 7.4), and say how to come back", () => {
+  for (const [code, entry] of Object.entries(errorTable)) {
+    if (!("closeCode" in entry)) continue;
+    const { closeCode, retry } = entry;
+    if (closeCode >= 4_100) expect(Math.trunc(closeCode / 100), code).toBe(retry === "reauth" ? 41 : 42);
+    else expect([1001, 1002, 1007, 1008, 1009, 1011, 1012, 1013], code).toContain(closeCode);
   }
 });
 

@@ -16,6 +16,8 @@ export interface Identity<Claims = unknown> {
   readonly subject: string;
   readonly claims: Claims;
   readonly tokenId: string | null;
+  /** Which key vouches for it: what `rotate({ compromised })` names. */
+  readonly keyId?: string | null;
   /** Epoch milliseconds. */
   readonly issuedAt: number;
   /** Epoch milliseconds; `Infinity` when it never lapses. */
@@ -28,6 +30,11 @@ export interface AuthenticateRequest {
   readonly credential: string | null;
   /** The connection's params, unchecked: a null-prototype object of strings, lists and maps. */
   readonly params: Readonly<Record<string, unknown>>;
+  /**
+   * The session of the page's server, on sockets whose `connectInfo` asks for one; `null` without, where its CSRF token
+   * doesn't fit, and at a refresh, which comes over a connection and not with a cookie.
+   */
+  readonly session: unknown;
   readonly tokens: Tokens;
   /** Epoch milliseconds. */
   readonly now: number;
@@ -45,7 +52,14 @@ export interface AuthenticateRequest {
  *   (await keys.find(credential)) ?? reject("unknown key");
  * ```
  */
-export type Authenticator<Result = unknown> = (request: AuthenticateRequest) => Awaitable<Result>;
+export interface Authenticator<Result = unknown> {
+  (request: AuthenticateRequest): Awaitable<Result>;
+  /**
+   * The longest life of a credential it takes, in milliseconds: for so long a revocation has to be remembered. Left out: for
+   * ever.
+   */
+  readonly maxAgeMs?: number;
+}
 
 /** The identity in what an authenticator returns: everything but refusals. */
 export type IdentityOf<Result> = Exclude<Awaited<Result>, Rejection>;

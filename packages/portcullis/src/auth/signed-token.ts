@@ -6,7 +6,7 @@
 
 import { type Rejection, reject } from "../outcome.ts";
 import { tokenId } from "../token/token.ts";
-import type { Authenticator, Identity } from "./authenticator.ts";
+import type { AuthenticateRequest, Authenticator, Identity } from "./authenticator.ts";
 
 /** Options of {@link signedToken}. */
 export interface SignedTokenOptions {
@@ -46,7 +46,7 @@ export function signedToken(options: SignedTokenOptions): Authenticator<Identity
       `Expected \`maxAgeSeconds\` of signedToken to be a positive number of seconds, got ${String(maxAgeSeconds)}. Write Infinity if tokens are never to lapse.`,
     );
   }
-  return ({ credential, tokens }) => {
+  const authenticate = ({ credential, tokens }: AuthenticateRequest): Identity | Rejection<SignedTokenReason> => {
     const verified = tokens.verify(salt, credential, { maxAgeSeconds, clockSkewMs });
     if (!verified.ok) return reject(verified.reason);
     const subject = subjectOf(verified.data);
@@ -62,6 +62,7 @@ export function signedToken(options: SignedTokenOptions): Authenticator<Identity
       expiresAt: verified.expiresAt,
     };
   };
+  return Object.assign(authenticate, { maxAgeMs: maxAgeSeconds * 1_000 });
 }
 
 function subjectOf(data: unknown): string | null {

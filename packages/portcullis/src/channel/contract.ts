@@ -61,7 +61,7 @@ export type MergeAssigns<Base, Own> = Omit<Base, keyof Own> & Own;
 
 /** Why a channel ended, for its `leave` hook. */
 export type LeaveReason =
-  | { readonly kind: "left" | "duplicate" | "stopped" | "closed" | "disconnected" | "shutdown" }
+  | { readonly kind: "left" | "duplicate" | "stopped" | "closed" | "disconnected" | "shutdown" | "unauthorized" }
   | { readonly kind: "error"; readonly error: unknown };
 
 /** What a handler can do from inside one joined channel. */

@@ -34,6 +34,27 @@ export function answerJoin(joining: Joining): Answer {
   );
 }
 
+/**
+ * Asks `authorize` again: `true`, or the payload of a farewell. Whoever throws, or says anything but `true`, has said no. A
+ * promise only where the hook's answer is one; never rejects.
+ */
+export function authorizeAgain({ runtime, channel }: Omit<Joining, "payload">): true | object | Promise<true | object> {
+  const said = (allowed: unknown): true | object => {
+    if (allowed === true) return true;
+    const payload = isRejection(allowed) ? rejectionPayload(allowed) : null;
+    return typeof payload === "object" && payload !== null && !(payload instanceof Uint8Array)
+      ? payload
+      : { reason: reasons.unauthorized };
+  };
+  if (runtime.authorize === null) return true;
+  try {
+    const allowed = runtime.authorize(channel);
+    return isThenable(allowed) ? Promise.resolve(allowed).then(said, () => said(false)) : said(allowed);
+  } catch {
+    return said(false);
+  }
+}
+
 /** The answer to a join that threw, or returned nonsense. */
 export function joinCrashed(error: unknown): JoinAnswer {
   return { status: "error", response: { reason: reasons.joinCrashed }, code: "join_crashed", error };

@@ -16,7 +16,7 @@ import type { Broadcast, PubSub, Subscriber } from "../pubsub/pubsub.ts";
 import type { ChannelRuntime } from "./channel.ts";
 import type { Channel, EndpointHandle, LeaveReason } from "./contract.ts";
 import { frameOf, type SharedFrame } from "./fastlane.ts";
-import { answerJoin, type JoinAnswer, joinCrashed } from "./joining.ts";
+import { answerJoin, authorizeAgain, type JoinAnswer, joinCrashed } from "./joining.ts";
 import { type Checked, checkPayload } from "./payload.ts";
 
 /** What a channel needs from the connection it lives on. */
@@ -28,10 +28,12 @@ export interface ChannelHost {
   readonly transport: string;
   readonly endpoint: EndpointHandle;
   readonly mailboxMax: number;
+  /** How often the connection's credential was renewed: a join that began before the last time is authorized again. */
+  readonly generation: number;
   /** So many messages of the program would wait for one channel. */
   mailboxGrew(process: ChannelProcess, count: number): void;
-  write(data: FrameData): void;
-  writeShared(frame: SharedFrame): void;
+  write(data: FrameData, process: ChannelProcess): void;
+  writeShared(frame: SharedFrame, process: ChannelProcess): void;
   /** Writes after the reply of the join that replaces this channel. */
   writeLater(data: FrameData): void;
   /** The topic is free again. Called once, when the channel takes no more messages. */
@@ -74,11 +76,15 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   /** The `join_ref` of replies and pushes: the join's ref stands in for a null one (Phoenix.Channel.Server). */
   readonly joinRef: unknown;
   readonly runtime: ChannelRuntime;
+  /** The connection's when this channel was last authorized. */
+  generation: number;
   /** Set while a `phx_leave` waits in the mailbox: what comes after it is not handled any more. */
   leaving = false;
   readonly #host: ChannelHost;
   #state: State = "joining";
   #busy = false;
+  /** Nothing of the mailbox is handled while the channel is being authorized anew. */
+  #suspended = false;
   #mailbox: Item[] = [];
   #ref: unknown = idle;
   #own: Readonly<Record<string, unknown>> | null = null;
@@ -96,6 +102,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     join: { readonly joinRef: unknown; readonly ref: unknown },
   ) {
     this.#host = host;
+    this.generation = host.generation;
     this.runtime = runtime;
     this.topic = topic;
     this.topicParams = params;
@@ -203,6 +210,22 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     return answer instanceof Promise ? answer.then((settled) => this.#answered(settled)) : this.#answered(answer);
   }
 
+  /** Whether who is connected may be here, asked anew: `true`, or the payload of the farewell. Never rejects. */
+  reauthorize(): true | object | Promise<true | object> {
+    this.generation = this.#host.generation;
+    return authorizeAgain({ runtime: this.runtime, channel: this });
+  }
+
+  /** Holds the mailbox until {@link resume}. A handler that is running goes on. */
+  suspend(): void {
+    this.#suspended = true;
+  }
+
+  resume(): void {
+    this.#suspended = false;
+    this.#drain();
+  }
+
   #answered(answer: JoinAnswer): JoinAnswer {
     if (answer.status === "error") return answer;
     // More was sent to it in `join` than its mailbox holds: see #post.
@@ -229,7 +252,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
 
   /** Whether the client's message would have to wait. */
   get waiting(): boolean {
-    return this.#busy || this.#mailbox.length > 0;
+    return this.#busy || this.#suspended || this.#mailbox.length > 0;
   }
 
   /** Whether a handler is still running, or the leave hook is. */
@@ -268,7 +291,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     }
     const frame = frameOf(broadcast, this.#host.serializer);
     if (frame === null) this.#host.dropped(this, "binary_for_v1");
-    else this.#host.writeShared(frame);
+    else this.#host.writeShared(frame, this);
   }
 
   #post(item: Item): void {
@@ -296,7 +319,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   }
 
   #drain(): void {
-    while (this.#mailbox.length > 0 && !this.#busy && this.#state === "joined") {
+    while (this.#mailbox.length > 0 && !this.#busy && !this.#suspended && this.#state === "joined") {
       const item = this.#mailbox.shift() as Item;
       if ("bytes" in item) this.#host.handled(item.bytes);
       this.#run(item);
@@ -413,7 +436,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   #write(frame: FrameData): void {
     // The farewell of a replaced instance comes after the reply to the join that replaced it.
     if (this.#replaced) this.#host.writeLater(frame);
-    else this.#host.write(frame);
+    else this.#host.write(frame, this);
   }
 
   #stop(
@@ -433,15 +456,24 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   // --- the end ------------------------------------------------------------------------------------------------------
 
   #leave(ref: unknown): void {
-    this.#host.write(this.encodeReply(ref, "ok", {}));
+    this.#host.write(this.encodeReply(ref, "ok", {}), this);
     this.#close({ kind: "left" });
   }
 
   /** A graceful end: `phx_close`, and then the leave hook, which may still push. */
-  #close(reason: LeaveReason): void {
+  #close(reason: LeaveReason, farewell: object = {}): void {
     if (!this.#begin(reason)) return;
-    this.#host.write(this.#closeFrame(closeEvent, {}));
+    this.#host.write(this.#closeFrame(closeEvent, farewell), this);
     this.#runLeaveHook(reason);
+  }
+
+  /** Who is connected may not be here any more: `phx_close` with the reason, upon which clients don't rejoin. */
+  expel(farewell: object): void {
+    this.#suspended = false;
+    if (!this.#busy) return this.#close({ kind: "unauthorized" }, farewell);
+    if (!this.#begin({ kind: "unauthorized" })) return;
+    this.#host.write(this.#closeFrame(closeEvent, farewell), this);
+    this.#pendingEnd = { kind: "unauthorized" };
   }
 
   /** An end by failure: the leave hook first, then `phx_error`, upon which clients rejoin. */
@@ -449,7 +481,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     const reason: LeaveReason = { kind: "error", error };
     if (!this.#begin(reason)) return;
     this.#host.crashed(this, error);
-    const farewell = (): void => this.#host.write(this.#closeFrame(errorEvent, { reason: reasons.channelCrash }));
+    const farewell = (): void => this.#host.write(this.#closeFrame(errorEvent, { reason: reasons.channelCrash }), this);
     if (!this.#busy) return this.#runLeaveHook(reason, farewell);
     // From outside of a handler that is still running: the hook has its turn after it, the client is told now.
     farewell();
@@ -481,8 +513,8 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   /** Gives up on a channel whose handler or hook does not finish. A leave that waited for it is answered. */
   abandon(): void {
     const leave = this.#mailbox.find((item) => item.kind === "leave");
-    if (leave !== undefined) this.#host.write(this.encodeReply(leave.ref, "ok", {}));
-    if (this.#begin({ kind: "left" })) this.#host.write(this.closeFrame());
+    if (leave !== undefined) this.#host.write(this.encodeReply(leave.ref, "ok", {}), this);
+    if (this.#begin({ kind: "left" })) this.#host.write(this.closeFrame(), this);
     this.#state = "ended";
     this.#pendingEnd = null;
   }

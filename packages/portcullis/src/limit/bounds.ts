@@ -74,6 +74,17 @@ export const bounds = {
   longpollRequestsMax: 4,
   /** How long another node may take to say that it has a session. Over it: the session is taken for lost. */
   longpollAnswerTimeoutMs: 2_000,
+  /** Revocations known at a time. Over it: `revoke` rejects. Expired ones are forgotten this often. */
+  revocationsMax: 100_000,
+  revocationSweepMs: 60_000,
+  /** How long before its end a credential's client is warned: this, or a tenth of its life where that is less. */
+  refreshLeadMs: 60_000,
+  /** How long a connection whose credential has lapsed may stay to be refreshed. Over it: close 4100. */
+  refreshGraceMs: 5_000,
+  /** Refreshes in a row that may fail. Then: close 4102. */
+  refreshFailuresMax: 5,
+  /** Bytes that are held back while a connection is authorized anew. Over it: close 1011. */
+  heldBytesMax: 4_194_304,
   /** Draining: connections of a batch, time between batches, and time after which all that are left go at once. */
   drainBatchSize: 10_000,
   drainIntervalMs: 2_000,

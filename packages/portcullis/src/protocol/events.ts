@@ -7,6 +7,11 @@
 /** The topic of the connection itself: heartbeats. Never routed to a channel, whatever patterns exist. */
 export const connectionTopic = "phoenix";
 export const heartbeatEvent = "heartbeat";
+/** A client's new credential, on the connection's topic. */
+export const authEvent = "auth";
+/** The server's own on that topic: the credential ends soon; the connection is about to be closed, and why. */
+export const expiringEvent = "phx_expiring";
+export const closingEvent = "phx_closing";
 export const joinEvent = "phx_join";
 export const leaveEvent = "phx_leave";
 export const replyEvent = "phx_reply";

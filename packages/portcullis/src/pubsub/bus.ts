@@ -21,6 +21,7 @@ export interface BusOptions {
   readonly node: string;
   /** Called for what other nodes say. */
   readonly onMessage: (message: BusMessage) => void;
+  readonly onStatus: (status: "up" | "down") => void;
 }
 
 export class Bus {
@@ -35,11 +36,12 @@ export class Bus {
   /** Connects, at its first use. */
   start(): AdapterLink | null {
     if (this.#link !== null || this.#closed) return this.#link;
-    const { adapter, telemetry, node } = this.#options;
+    const { adapter, telemetry, node, onStatus } = this.#options;
     this.#link = adapter.connect({
       message: (_channel, text) => this.#received(text),
       status: (status) => {
         telemetry.emit("pubsub.status", { status });
+        onStatus(status);
         if (status === "down") {
           telemetry.warn(
             "pubsub down",

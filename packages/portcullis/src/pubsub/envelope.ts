@@ -115,10 +115,13 @@ function readControl(value: unknown): ControlMessage | null {
   const { kind, id, name, data } = value as Readonly<Record<string, unknown>>;
   switch (kind) {
     case "disconnect":
+    case "unrevoke":
+    case "compromised":
       return typeof id === "string" ? { kind, id } : null;
     case "presence":
       return typeof name === "string" ? { kind, name, data } : null;
     case "longpoll":
+    case "revoke":
       return { kind, data };
     default:
       return null;

@@ -53,4 +53,9 @@ export class Groups<Member extends object> {
       visit(member);
     }
   }
+
+  /** Calls `visit` for each member of every key. */
+  all(visit: (member: Member) => void): void {
+    for (const key of [...this.#groups.keys()]) this.each(key, visit);
+  }
 }

@@ -36,6 +36,21 @@ export type ControlMessage =
       readonly id: string;
     }
   | {
+      readonly kind: "revoke";
+      /** What was taken away: plain JSON. */
+      readonly data: unknown;
+    }
+  | {
+      readonly kind: "unrevoke";
+      /** The key of what is given back. */
+      readonly id: string;
+    }
+  | {
+      readonly kind: "compromised";
+      /** The key nobody is to be believed by any more. */
+      readonly id: string;
+    }
+  | {
       readonly kind: "presence";
       /** Which presence it is about: an endpoint may have several. */
       readonly name: string;
@@ -48,12 +63,17 @@ export type ControlMessage =
       readonly data: unknown;
     };
 
+/** Whether the bus can be used at the moment. */
+export type BusStatus = "up" | "down";
+
 /** The subscriptions of one endpoint. */
 export class PubSub {
   /** This node's name: unique in the cluster, and new with every start. */
   readonly node: string;
   readonly #topics = new Groups<Subscriber>();
   readonly #controls = new Set<(message: ControlMessage) => void>();
+  readonly #statusListeners = new Set<(status: BusStatus) => void>();
+  #status: BusStatus | "none" = "none";
   #bus: Bus | null = null;
 
   constructor(node = "local") {
@@ -73,6 +93,22 @@ export class PubSub {
   /** Leaves the bus. What is subscribed here goes on. */
   async close(): Promise<void> {
     await this.#bus?.close();
+  }
+
+  /** Whether other nodes can be reached; `none`: there is no bus. */
+  get status(): BusStatus | "none" {
+    return this.#status;
+  }
+
+  /** What the bus says of itself. */
+  statusChanged(status: BusStatus): void {
+    this.#status = status;
+    for (const listener of this.#statusListeners) listener(status);
+  }
+
+  /** Calls `listener` whenever the bus is lost, or there again. */
+  onStatus(listener: (status: BusStatus) => void): void {
+    this.#statusListeners.add(listener);
   }
 
   /** What another node said. */

@@ -5,19 +5,30 @@
  * @module
  */
 
+import type { FullIdentity } from "../auth/identity.ts";
 import type { ChannelRuntime } from "../channel/channel.ts";
 import type { EndpointHandle, LeaveReason } from "../channel/contract.ts";
 import type { SharedFrame } from "../channel/fastlane.ts";
 import type { JoinAnswer } from "../channel/joining.ts";
 import { type ChannelHost, ChannelProcess } from "../channel/process.ts";
-import { type CloseCode, type ErrorCode, isPortcullisError, PortcullisError } from "../errors.ts";
-import { connectionTopic, heartbeatEvent, joinEvent, leaveEvent, reasons } from "../protocol/events.ts";
+import { type CloseCode, type ErrorCode, errorTable, isPortcullisError, PortcullisError } from "../errors.ts";
+import {
+  authEvent,
+  closingEvent,
+  connectionTopic,
+  heartbeatEvent,
+  joinEvent,
+  leaveEvent,
+  reasons,
+} from "../protocol/events.ts";
 import { FrameError, isDeeperThan, isLongerThan } from "../protocol/frame.ts";
 import type { FrameData, Message } from "../protocol/message.ts";
 import type { Serializer } from "../protocol/serializer.ts";
 import { isUsableTopic } from "../protocol/topic.ts";
 import type { PubSub } from "../pubsub/pubsub.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { Outbox } from "./outbox.ts";
+import { type Credential, retryOnWire, Standing, type StandingContext } from "./standing.ts";
 
 /** Where a connection's effects go: the transport. */
 export interface Sink {
@@ -40,6 +51,7 @@ export interface ConnectionContext {
   readonly endpoint: EndpointHandle;
   readonly telemetry: Telemetry;
   readonly limits: ConnectionLimits;
+  readonly standing: StandingContext;
 }
 
 export interface ConnectionLimits {
@@ -51,6 +63,9 @@ export interface ConnectionLimits {
   readonly eventBytesMax: number;
   readonly depthMax: number;
   readonly shutdownMs: number;
+  /** How long a channel's `authorize` may take when it is asked again. */
+  readonly authorizeMs: number;
+  readonly heldBytesMax: number;
   readonly warnAt: number;
 }
 
@@ -60,11 +75,12 @@ export interface ConnectionIdentity {
   readonly assigns: object;
   readonly socketId: string | null;
   readonly transport: string;
+  /** Whose connection it is, where that is known. */
+  readonly credential: Credential | null;
 }
 
 export class Connection implements ChannelHost {
   readonly serializer: Serializer;
-  readonly assigns: object;
   readonly socketId: string | null;
   readonly transport: string;
   readonly #context: ConnectionContext;
@@ -74,6 +90,14 @@ export class Connection implements ChannelHost {
   #held: FrameData[] = [];
   /** Why frames are held: a join being answered, or an old instance being waited for. */
   #holding = false;
+  /** Or: the credential has lapsed. */
+  #lapsed = false;
+  /** Or: every channel is being authorized anew. */
+  #renewing = false;
+  #assigns: object;
+  #generation = 0;
+  readonly #outbox: Outbox;
+  readonly #standing: Standing | null;
   #later: FrameData[] | null = null;
   #pendingFrames = 0;
   #pendingBytes = 0;
@@ -86,9 +110,26 @@ export class Connection implements ChannelHost {
     this.#context = context;
     this.#sink = sink;
     this.serializer = identity.serializer;
-    this.assigns = identity.assigns;
+    this.#assigns = identity.assigns;
     this.socketId = identity.socketId;
     this.transport = identity.transport;
+    this.#outbox = new Outbox(sink, context.limits.heldBytesMax);
+    this.#standing =
+      identity.credential === null ? null : new Standing(context.standing, identity.credential, this.#standingHost());
+  }
+
+  /** What `connect` said of who this is, at the last refresh. */
+  get assigns(): object {
+    return this.#assigns;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Whose connection this is; `null` where nobody said. */
+  get identity(): FullIdentity | null {
+    return this.#standing?.identity ?? null;
   }
 
   get pubsub(): PubSub {
@@ -123,12 +164,31 @@ export class Connection implements ChannelHost {
   /** One frame of the client. Never throws. */
   receive(data: FrameData): void {
     if (this.#closed) return;
-    if (this.#holding) {
+    if (this.#isHolding && !this.#passes(data)) {
       this.#held.push(data);
       this.#wait(data.length);
       return;
     }
     this.#handle(data);
+  }
+
+  get #isHolding(): boolean {
+    return this.#holding || this.#lapsed || this.#renewing;
+  }
+
+  /**
+   * A new credential waits for nobody: a join that never ends would make it lapse. While it has lapsed, heartbeats say that the
+   * client is still there.
+   */
+  #passes(data: FrameData): boolean {
+    if (this.#standing === null || this.#renewing || typeof data !== "string" || !data.includes(passWord)) return false;
+    try {
+      const { topic, event } = this.serializer.decode(data);
+      return topic === connectionTopic && (event === authEvent || (event === heartbeatEvent && this.#lapsed));
+    } catch {
+      // It is told when its turn comes.
+      return false;
+    }
   }
 
   #handle(data: FrameData): void {
@@ -167,7 +227,7 @@ export class Connection implements ChannelHost {
       if (event === leaveEvent) return this.#reply(message, message.joinRef, "ok", {});
       return this.#refuse(message, "topic_unmatched", { reason: reasons.unmatchedTopic });
     }
-    if (message.joinRef !== null && message.joinRef !== undefined && message.joinRef !== process.clientJoinRef) {
+    if (!isRefOf(message.joinRef, process.clientJoinRef)) {
       return this.dropped(process, "join_ref_stale");
     }
     if (process.leaving) return;
@@ -180,6 +240,8 @@ export class Connection implements ChannelHost {
 
   #routeConnection(message: Message): void {
     if (message.event === heartbeatEvent) this.#reply(message, null, "ok", {});
+    else if (message.event === authEvent && this.#standing?.refreshable === true)
+      this.#standing.refresh(message.ref, message.payload);
     else if (message.event === leaveEvent) this.#reply(message, message.joinRef, "ok", {});
     else this.#refuse(message, "topic_unmatched", { reason: reasons.unmatchedTopic });
   }
@@ -198,7 +260,7 @@ export class Connection implements ChannelHost {
         this.writeLater(present.closeFrame());
         this.#join(message, topic);
         // Refused before anybody was asked. Otherwise the answer has them written, and comes later where it is held for.
-        if (!this.#holding) this.#writeLate();
+        if (!this.#holding) this.#writeLate(present);
       };
       return present.busy ? this.#waitFor(present, goOn) : goOn();
     }
@@ -247,6 +309,10 @@ export class Connection implements ChannelHost {
   #answerJoin(process: ChannelProcess, message: Message, answer: JoinAnswer): void {
     const { mount, telemetry, limits } = this.#context;
     const { pattern } = process.runtime;
+    // It was asked with the rights of an earlier credential: what is answered holds for the present one.
+    if (answer.status === "ok" && process.generation !== this.#generation) {
+      return this.#authorizeJoin(process, message, answer);
+    }
     if (answer.status === "error" && answer.code === "join_crashed") {
       telemetry.emit("channel.crashed", { mount, pattern, code: answer.code, error: answer.error });
       telemetry.error(
@@ -264,9 +330,9 @@ export class Connection implements ChannelHost {
     }
     if (answer.status === "ok") this.#channels.set(process.topic, process);
     else process.end({ kind: "closed" });
-    this.write(frame);
+    this.write(frame, process);
     // The farewell of the instance it replaces comes after the reply, and before anything the new one says.
-    this.#writeLate();
+    this.#writeLate(process);
     if (answer.status === "error") {
       telemetry.emit("channel.refused", { mount, pattern, code: answer.code });
       return;
@@ -281,6 +347,96 @@ export class Connection implements ChannelHost {
       });
     }
     process.enter();
+  }
+
+  #authorizeJoin(process: ChannelProcess, message: Message, answer: JoinAnswer): void {
+    const goOn = (allowed: true | object): void => {
+      if (this.#closed) return;
+      const denied: JoinAnswer = { status: "error", response: allowed, code: "unauthorized" };
+      this.#answerJoin(process, message, allowed === true ? answer : denied);
+    };
+    const allowed = process.reauthorize();
+    if (!(allowed instanceof Promise)) return goOn(allowed);
+    this.#holding = true;
+    this.#waitingFor = { process, resume: () => {} };
+    void this.#inTime(allowed).then((settled) => {
+      this.#waitingFor = null;
+      goOn(settled);
+      this.#release();
+    });
+  }
+
+  /** A hook that takes too long has said no. */
+  #inTime(allowed: Promise<true | object>): Promise<true | object> {
+    return new Promise((resolve) => {
+      const cancel = this.#sink.after(this.#context.limits.authorizeMs, () =>
+        resolve({ reason: reasons.unauthorized }),
+      );
+      void allowed.then((settled) => {
+        cancel();
+        resolve(settled);
+      });
+    });
+  }
+
+  // --- the credential's life ----------------------------------------------------------------------------------------
+
+  #standingHost(): ConstructorParameters<typeof Standing>[2] {
+    const { telemetry, mount } = this.#context;
+    return {
+      announce: (event, payload) => this.#announce(event, payload),
+      answer: (ref, status, response) =>
+        this.write(this.serializer.encodeReply(null, ref, connectionTopic, status, response), null),
+      lapse: () => {
+        this.#lapsed = true;
+        this.#outbox.stop();
+        telemetry.emit("credential.lapsed", { mount });
+      },
+      renew: (assigns) => this.#renew(assigns),
+      end: (code) => this.endBy(code),
+      refreshed: (code) => telemetry.emit("credential.refreshed", { mount, code }),
+    };
+  }
+
+  /** Swaps who this is in one step, and then asks every channel again whether they may be there. */
+  async #renew(assigns: object): Promise<readonly string[]> {
+    this.#assigns = assigns;
+    this.#generation += 1;
+    this.#renewing = true;
+    this.#outbox.stop();
+    const processes = [...this.#channels.values()];
+    for (const process of processes) process.suspend();
+    const answers = processes.map((process) => {
+      const allowed = process.reauthorize();
+      return allowed instanceof Promise ? this.#inTime(allowed) : allowed;
+    });
+    // Asked together, and only waited for where one of them has to think.
+    const settled = answers.some((answer) => answer instanceof Promise) ? await Promise.all(answers) : answers;
+    if (this.#closed) return [];
+    const denied = new Map<ChannelProcess, object>();
+    for (const [index, process] of processes.entries()) {
+      const allowed = settled[index] as true | object;
+      // It may have left, or been replaced, meanwhile.
+      if (allowed !== true && this.#channels.get(process.topic) === process) denied.set(process, allowed);
+    }
+    this.#lapsed = false;
+    this.#renewing = false;
+    this.#outbox.go(new Set(denied.keys()));
+    for (const [process, farewell] of denied) process.expel(farewell);
+    for (const process of processes) if (!denied.has(process)) process.resume();
+    queueMicrotask(() => this.#release());
+    return [...denied.keys()].map(({ topic }) => topic);
+  }
+
+  #announce(event: string, payload: object): void {
+    this.write(this.serializer.encodePush(null, null, connectionTopic, event, payload), null);
+  }
+
+  /** Ends the connection from this side, and says why: a client that understands it knows how to come back. */
+  endBy(code: CloseCode): void {
+    if (this.#closed) return;
+    this.#announce(closingEvent, { reason: code, retry: retryOnWire(errorTable[code].retry) });
+    this.end(code, { kind: "disconnected" });
   }
 
   // --- holding back -------------------------------------------------------------------------------------------------
@@ -314,7 +470,7 @@ export class Connection implements ChannelHost {
   #release(): void {
     if (this.#waitingFor !== null) return;
     this.#holding = false;
-    while (this.#held.length > 0 && !this.#holding && !this.#closed) {
+    while (this.#held.length > 0 && !this.#isHolding && !this.#closed) {
       const data = this.#held.shift() as FrameData;
       this.handled(data.length);
       this.#handle(data);
@@ -353,12 +509,18 @@ export class Connection implements ChannelHost {
 
   // --- frames out (ChannelHost) -------------------------------------------------------------------------------------
 
-  write(data: FrameData): void {
-    if (!this.#closed) this.#sink.write(data);
+  write(data: FrameData, process: ChannelProcess | null): void {
+    if (!this.#closed && !this.#outbox.write(data, process)) this.#heldTooMuch();
   }
 
-  writeShared(frame: SharedFrame): void {
-    if (!this.#closed) this.#sink.writeShared(frame);
+  writeShared(frame: SharedFrame, process: ChannelProcess): void {
+    if (!this.#closed && !this.#outbox.writeShared(frame, process)) this.#heldTooMuch();
+  }
+
+  #heldTooMuch(): void {
+    const { telemetry, mount, limits } = this.#context;
+    telemetry.emit("limit.reached", { mount, limit: "heldBytesMax", max: limits.heldBytesMax });
+    this.end("stalled", { kind: "closed" });
   }
 
   writeLater(data: FrameData): void {
@@ -366,14 +528,14 @@ export class Connection implements ChannelHost {
     this.#later.push(data);
   }
 
-  #writeLate(): void {
+  #writeLate(process: ChannelProcess): void {
     const frames = this.#later ?? [];
     this.#later = null;
-    for (const frame of frames) this.write(frame);
+    for (const frame of frames) this.write(frame, process);
   }
 
   #reply(message: Message, joinRef: unknown, status: string, response: unknown): void {
-    this.write(this.serializer.encodeReply(joinRef, message.ref, message.topic, status, response));
+    this.write(this.serializer.encodeReply(joinRef, message.ref, message.topic, status, response), null);
   }
 
   #refuse(message: Message, code: ErrorCode, response: unknown): void {
@@ -460,6 +622,7 @@ export class Connection implements ChannelHost {
   closed(reason: LeaveReason): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#standing?.stop();
     this.#held = [];
     this.#later = null;
     const waiting = this.#waitingFor;
@@ -470,6 +633,15 @@ export class Connection implements ChannelHost {
     this.#channels.clear();
   }
 }
+
+/** Any JSON value may be a ref, and is compared as a value; none at all fits every join. */
+function isRefOf(given: unknown, own: unknown): boolean {
+  if (given === null || given === undefined || given === own) return true;
+  return typeof given === "object" && JSON.stringify(given) === JSON.stringify(own);
+}
+
+/** Stands in every frame that may pass while others are held: a glance at it is cheaper than decoding each. */
+const passWord = '"phoenix"';
 
 /** Whether a JSON value takes more than `bytesMax` bytes. */
 function isLarge(value: unknown, bytesMax: number): boolean {

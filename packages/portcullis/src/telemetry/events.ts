@@ -22,6 +22,12 @@ export interface TelemetryEvents {
     readonly closeCode: number;
     readonly code: string | null;
   };
+  /** A credential has lapsed, and its connection waits to be refreshed. */
+  "credential.lapsed": { readonly mount: string };
+  /** A refresh succeeded (`code` is `null`), or failed with one of the error table's codes. */
+  "credential.refreshed": { readonly mount: string; readonly code: string | null };
+  /** So many connections of this process were ended by a revocation, or because their key was given up. */
+  "credential.revoked": { readonly kind: "subject" | "token" | "key"; readonly connections: number };
   /** A mount lets its connections go before the endpoint stops: so many at first, this batch, done. */
   "drain.started": { readonly mount: string; readonly connections: number };
   "drain.batch": { readonly mount: string; readonly count: number; readonly left: number };

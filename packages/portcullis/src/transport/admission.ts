@@ -7,18 +7,17 @@
  */
 
 import type { IncomingMessage } from "node:http";
-import { checkPayload } from "../channel/payload.ts";
-import { type ErrorCode, errorTable, type RefusalCode } from "../errors.ts";
-import { isAcceptance, isOutcome, isRejection, isThenable } from "../outcome.ts";
+import { isThenable } from "../outcome.ts";
 import { type Serializer, serializerFor } from "../protocol/serializer.ts";
 import { collectInfo } from "../socket/connect-info.ts";
 import type { ConnectionIdentity } from "../socket/connection.ts";
 import { type Params, parseQuery } from "../socket/params.ts";
-import { type Attempt, AuthenticateCall, ConnectCall } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
 import { type OfferedSubprotocols, phoenixSubprotocol, readHeaderTokens, readSubprotocols } from "./credential.ts";
+import { checkParams, credentialOf, enter, identify, whyRevoked } from "./identify.ts";
 import type { Mount } from "./mount.ts";
 import type { OriginPolicy } from "./origin.ts";
-import { checkedResponse, quote, quoteNames, type Refused } from "./refusal.ts";
+import { failed, quote, quoteNames, type Refused, refuse } from "./refusal.ts";
 import { sessionFor } from "./session.ts";
 
 /** What a transport asks. */
@@ -126,74 +125,46 @@ interface Checks {
 
 async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admission> {
   const { socket, environment } = mount;
-  const { tokens, reader } = environment;
+  const { reader } = environment;
   const { params } = checks;
-  const { attempt } = knock;
-  const authToken = checks.offered.token ?? headerTokenOf(mount, knock.request);
+  const { attempt, request } = knock;
 
-  let identity: unknown;
-  if (socket.authenticate !== null) {
-    const credentials = credentialsOf(mount, checks, knock);
-    if (credentials.length > 1)
-      return refuse(
-        mount,
-        "credential_ambiguous",
-        () =>
-          `credentials came at ${credentials.length} of the places the mount reads (${mount.from.join(", ")}). Send one.`,
-      );
-    const credential = credentials[0] ?? null;
-    const now = environment.clock.now();
-    identity = socket.authenticate(new AuthenticateCall(attempt, { credential, params, tokens, now }));
-    if (isThenable(identity)) identity = await identity;
-    if (isRejection(identity)) return refuseReason(mount, credentialCode(identity.reason), identity);
-    if (identity === undefined || identity === null || identity === false) {
-      return failed(
-        mount,
-        new TypeError("Expected authenticate to return an identity or reject(reason), got nothing."),
-      );
-    }
-  }
-
-  let checked: unknown = params;
-  if (socket.params !== null) {
-    const result = await checkPayload(socket.params, params);
-    if (!result.ok) {
-      const where = result.refusal.issues.map((issue) => issue.path.join(".") || "(all)").join(", ");
-      return refuse(mount, "params_invalid", () => `its params did not fit the socket's schema at ${quote(where)}.`);
-    }
-    checked = result.value;
-  }
-
-  // Looked up only where the socket asks for them: most don't, and asking the kernel for a peer's address is not free.
-  let session = sessionFor(mount, knock.request, params);
+  const credentials = socket.authenticate === null ? [] : credentialsOf(mount, checks, knock);
+  if (credentials.length > 1)
+    return refuse(
+      mount,
+      "credential_ambiguous",
+      () =>
+        `credentials came at ${credentials.length} of the places the mount reads (${mount.from.join(", ")}). Send one.`,
+    );
+  // Looked up only where the socket asks for one: a store is not to be asked for everybody.
+  let session = sessionFor(mount, request, params);
   if (isThenable(session)) session = await session;
+  const identified = await identify(mount, { credential: credentials[0] ?? null, params, session, attempt });
+  if (!identified.ok) return identified;
+
+  const checked = await checkParams(mount, params);
+  if (!checked.ok) return checked;
   const info = collectInfo(socket.connectInfo, {
-    peer: () => reader.peer(knock.request),
-    uri: () => reader.uri(knock.request),
-    authToken,
+    peer: () => reader.peer(request),
+    uri: () => reader.uri(request),
+    authToken: checks.offered.token ?? headerTokenOf(mount, request),
     session,
-    rawHeaders: knock.request.rawHeaders,
+    rawHeaders: request.rawHeaders,
   });
-  let result: unknown = {};
-  if (socket.connect !== null) {
-    result = socket.connect(new ConnectCall(attempt, { identity, params: checked, info, tokens }));
-    if (isThenable(result)) result = await result;
-  }
-  if (isRejection(result)) return refuseReason(mount, "connect_refused", result);
-  const assigns = isAcceptance(result) ? result.assigns : result;
-  if (typeof assigns !== "object" || assigns === null || Array.isArray(assigns) || isOutcome(assigns)) {
-    // Phoenix refuses too: a hook that forgot its `return` must not let anybody in.
-    const forgotten = "connect returned neither assigns nor accept(…) nor reject(…). Does it return on every path?";
-    return refuse(mount, "connect_refused", () => forgotten);
-  }
-  const socketId: unknown = socket.id === null ? null : socket.id(assigns);
-  if (socketId !== null && typeof socketId !== "string") {
-    return failed(mount, new TypeError(`Expected id of a socket to return a string or null, got ${typeof socketId}.`));
-  }
+  const asked = { params: checked.value, info };
+  const entered = await enter(mount, { ...asked, said: identified.said, attempt });
+  if (!entered.ok) return entered;
+  const credential = credentialOf(mount, asked, { ...identified, ...entered });
+  // Who says only now who they are, is looked up now.
+  const revoked = identified.identity === null ? await whyRevoked(mount, credential?.identity ?? null) : null;
+  if (revoked !== null) return revoked;
+  const { serializer } = checks;
+  const { assigns, socketId } = entered;
   return {
     ok: true,
     subprotocol: checks.offered.selected,
-    identity: { serializer: checks.serializer, assigns, socketId, transport: knock.transport },
+    identity: { serializer, assigns, socketId, transport: knock.transport, credential },
   };
 }
 
@@ -289,30 +260,6 @@ function credentialsOf(mount: Mount, { params, offered }: Checks, { request, tra
     );
 }
 
-function credentialCode(reason: string | Uint8Array): RefusalCode {
-  return reason === "missing"
-    ? "credential_missing"
-    : reason === "invalid"
-      ? "credential_invalid"
-      : reason === "expired"
-        ? "credential_expired"
-        : "credential_refused";
-}
-
-function statusOf(code: RefusalCode): number {
-  return errorTable[code].status;
-}
-
-function refuse(mount: Mount, code: RefusalCode, why: (() => string) | null, kind = ""): Refused {
-  if (why !== null) {
-    mount.environment.telemetry.warn(
-      `${code} ${mount.path} ${kind}`,
-      () => `portcullis: refused a connection to ${mount.path} (${code}): ${why()}`,
-    );
-  }
-  return { ok: false, code, response: { status: statusOf(code) } };
-}
-
 function refuseOrigin(mount: Mount, origins: OriginPolicy, origin: string | undefined): Refused {
   return refuse(
     mount,
@@ -323,23 +270,4 @@ function refuseOrigin(mount: Mount, origins: OriginPolicy, origin: string | unde
       'served from; or 2. list the origins on the mount: origins: ["https://app.example.com", "//*.example.com"]; or 3. for a socket that ' +
       "anybody may open from anywhere, origins: false, and never rely on cookies there.",
   );
-}
-
-/** A refusal of the application's own, which it may map to a response of its own. */
-function refuseReason(
-  mount: Mount,
-  code: RefusalCode,
-  rejection: { readonly reason: string | Uint8Array; readonly details: object | null },
-): Refused {
-  const reason = typeof rejection.reason === "string" ? rejection.reason : "refused";
-  const refused = refuse(mount, code, () => `the reason given was ${quote(reason)}.`, reason);
-  if (mount.refusal === null) return refused;
-  const response = mount.refusal({ reason, details: rejection.details });
-  return { ...refused, response: checkedResponse({ ...response, status: response.status ?? refused.response.status }) };
-}
-
-function failed(mount: Mount, error: unknown): Refused {
-  const message = `connecting to ${mount.path} failed, and the connection was refused (connect_failed)`;
-  mount.environment.telemetry.error(`connect_failed ${mount.path}`, message, error);
-  return { ok: false, code: "connect_failed" satisfies ErrorCode, response: { status: statusOf("connect_failed") } };
 }

@@ -38,6 +38,7 @@ export class Attempt {
 export class AuthenticateCall implements AuthenticateRequest {
   readonly credential: string | null;
   readonly params: Params;
+  readonly session: unknown;
   readonly tokens: Tokens;
   readonly now: number;
   readonly #attempt: Attempt;
@@ -45,6 +46,7 @@ export class AuthenticateCall implements AuthenticateRequest {
   constructor(attempt: Attempt, facts: Omit<AuthenticateRequest, "signal"> & { readonly params: Params }) {
     this.credential = facts.credential;
     this.params = facts.params;
+    this.session = facts.session;
     this.tokens = facts.tokens;
     this.now = facts.now;
     this.#attempt = attempt;

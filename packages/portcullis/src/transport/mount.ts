@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Deadlines } from "../auth/deadlines.ts";
+import type { Revocations } from "../auth/revocation.ts";
 import type { EndpointHandle } from "../channel/contract.ts";
 import type { Clock } from "../clock.ts";
 import { definitionError } from "../errors.ts";
@@ -33,6 +35,7 @@ import {
 import { type OriginPolicy, type Origins, originPolicy } from "./origin.ts";
 import { compilePath, type PathMatcher } from "./path.ts";
 import type { RequestReader } from "./proxy.ts";
+import { refresh } from "./refresh.ts";
 
 /** What a mount is made with. */
 export interface MountEnvironment {
@@ -42,6 +45,9 @@ export interface MountEnvironment {
   /** Of the same secrets, for what is no token. */
   readonly keys: DerivedKeys;
   readonly clock: Clock;
+  /** Everything that is due at a moment, such as the end of a credential. */
+  readonly deadlines: Deadlines;
+  readonly revocations: Revocations;
   readonly endpoint: EndpointHandle;
   readonly reader: RequestReader;
   readonly urlHost: string | null;
@@ -139,7 +145,8 @@ export function createMount(path: string, options: MountOptions, environment: Mo
   const limits = Object.fromEntries(
     limitNames.map((name) => [name, positive(name, options.limits?.[name], bounds[name])]),
   ) as Limits;
-  return {
+  const connectTimeoutMs = positive("connectTimeoutMs", options.connectTimeoutMs, bounds.connectTimeoutMs);
+  const mount: Mount = {
     path,
     socket: socket["~runtime"],
     environment,
@@ -149,7 +156,7 @@ export function createMount(path: string, options: MountOptions, environment: Mo
     refusal: options.refusal ?? null,
     session: sessionOf(path, options),
     csrf: (options.csrf ?? true) === true,
-    connectTimeoutMs: positive("connectTimeoutMs", options.connectTimeoutMs, bounds.connectTimeoutMs),
+    connectTimeoutMs,
     limits,
     drain: drainOf(path, options.drain),
     websocket: createWebSocketMount(path, options, environment),
@@ -164,10 +171,21 @@ export function createMount(path: string, options: MountOptions, environment: Mo
         channelsMax: positive("channelsMax", options.channelsMax, bounds.channelsMax),
         mailboxMax: positive("mailboxMax", options.mailboxMax, bounds.mailboxMax),
         ...limits,
+        authorizeMs: connectTimeoutMs,
+        heldBytesMax: bounds.heldBytesMax,
         warnAt: bounds.warnAt,
+      },
+      standing: {
+        deadlines: environment.deadlines,
+        now: () => environment.clock.now(),
+        refreshLeadMs: positive("refreshLeadMs", options.refreshLeadMs, bounds.refreshLeadMs),
+        refreshGraceMs: positive("refreshGraceMs", options.refreshGraceMs, bounds.refreshGraceMs),
+        refreshFailuresMax: bounds.refreshFailuresMax,
+        refresh: (credential, token) => refresh(mount, credential, token),
       },
     },
   };
+  return mount;
 }
 
 function createWebSocketMount(

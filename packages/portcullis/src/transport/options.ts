@@ -122,6 +122,13 @@ export interface MountOptions {
   readonly mailboxMax?: number;
   /** How long `authenticate` and `connect` may take together. Default 5,000. */
   readonly connectTimeoutMs?: number;
+  /**
+   * How long before its credential lapses a client is told so. Default 60,000, or a tenth of the credential's life where that is
+   * less.
+   */
+  readonly refreshLeadMs?: number;
+  /** How long a connection whose credential has lapsed may stay, silenced, to be refreshed. Default 5,000. */
+  readonly refreshGraceMs?: number;
   /** Any other bound of requests and messages: headers, query, topics, events, nesting, waiting frames. */
   readonly limits?: Partial<Limits>;
   /** How connections go when the endpoint drains; `false` leaves them until it closes. As Phoenix's `drainer`. */
@@ -146,6 +153,8 @@ export const knownKeys = new Set<string>([
   "channelsMax",
   "mailboxMax",
   "connectTimeoutMs",
+  "refreshLeadMs",
+  "refreshGraceMs",
   "limits",
   "drain",
   "websocket",

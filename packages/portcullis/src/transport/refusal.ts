@@ -7,6 +7,7 @@
 import { type ServerResponse, STATUS_CODES, validateHeaderName, validateHeaderValue } from "node:http";
 import type { Duplex } from "node:stream";
 import { errorTable, type RefusalCode } from "../errors.ts";
+import { type RetryOnWire, retryOnWire } from "../socket/standing.ts";
 import type { Mount } from "./mount.ts";
 import type { RefusalResponse } from "./options.ts";
 
@@ -15,13 +16,69 @@ export interface Refused {
   readonly ok: false;
   readonly code: RefusalCode;
   readonly response: RefusalResponse;
+  /** What a client that asks is told: the application's own reason, or the code. */
+  readonly reason: string;
+  readonly retry: RetryOnWire;
+}
+
+/** A refusal that says what the table says. */
+export function refusalOf(code: RefusalCode, response: RefusalResponse = { status: statusOf(code) }): Refused {
+  return { ok: false, code, response, reason: code, retry: retryOnWire(errorTable[code].retry) };
+}
+
+/** Refuses, and tells the operator why. */
+export function refuse(mount: Mount, code: RefusalCode, why: (() => string) | null, kind = ""): Refused {
+  if (why !== null) {
+    mount.environment.telemetry.warn(
+      `${code} ${mount.path} ${kind}`,
+      () => `portcullis: refused a connection to ${mount.path} (${code}): ${why()}`,
+    );
+  }
+  return refusalOf(code);
+}
+
+/** A refusal of the application's own, which it may map to a response of its own. */
+export function refuseReason(
+  mount: Mount,
+  code: RefusalCode,
+  rejection: { readonly reason: string | Uint8Array; readonly details: object | null },
+): Refused {
+  const reason = typeof rejection.reason === "string" ? rejection.reason : "refused";
+  const own = retryIn(rejection.details);
+  const refused = {
+    ...refuse(mount, code, () => `the reason given was ${quote(reason)}.`, reason),
+    reason,
+    ...(own === null ? {} : { retry: own }),
+  };
+  if (mount.refusal === null) return refused;
+  const response = mount.refusal({ reason, details: rejection.details });
+  return { ...refused, response: checkedResponse({ ...response, status: response.status ?? refused.response.status }) };
+}
+
+/** `reject(reason, { retry })` says how to come back, where the table's advice is not the application's. */
+function retryIn(details: object | null): RetryOnWire | null {
+  const retry = (details as { readonly retry?: unknown } | null)?.retry;
+  if (retry === "never" || retry === "reauth") return retry;
+  const afterMs = (retry as { readonly afterMs?: unknown } | null | undefined)?.afterMs;
+  return typeof afterMs === "number" && afterMs >= 0 ? { afterMs } : null;
+}
+
+/** A hook of the application threw, or answered what is no answer. */
+export function failed(mount: Mount, error: unknown): Refused {
+  const message = `connecting to ${mount.path} failed, and the connection was refused (connect_failed)`;
+  mount.environment.telemetry.error(`connect_failed ${mount.path}`, message, error);
+  return refusalOf("connect_failed");
+}
+
+function statusOf(code: RefusalCode): number {
+  return errorTable[code].status;
 }
 
 /** What everybody is told from the moment the endpoint begins to close. */
 export function refuseClosing({ path, environment }: Mount, transport: string): Refused {
   const { status } = errorTable.shutting_down;
   environment.telemetry.emit("socket.refused", { mount: path, transport, code: "shutting_down", status });
-  return { ok: false, code: "shutting_down", response: { status } };
+  return refusalOf("shutting_down", { status });
 }
 
 /** An application puts reasons into headers, and clients into reasons what they like. */

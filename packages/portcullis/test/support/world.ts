@@ -1,11 +1,13 @@
 /** Connections with channels and no network: everything an endpoint hands to them, in memory. */
 
+import { Deadlines } from "../../src/auth/deadlines.ts";
 import type { AnyChannel } from "../../src/channel/channel.ts";
 import { bounds } from "../../src/limit/bounds.ts";
 import { type SerializerName, serializers } from "../../src/protocol/serializer.ts";
 import type { EndpointParts } from "../../src/pubsub/parts.ts";
 import { PubSub } from "../../src/pubsub/pubsub.ts";
 import { Connection, type ConnectionLimits } from "../../src/socket/connection.ts";
+import type { Credential, RefreshVerdict } from "../../src/socket/standing.ts";
 import type { TelemetryEvent, TelemetryEvents } from "../../src/telemetry/events.ts";
 import type { Logger } from "../../src/telemetry/logger.ts";
 import { Telemetry } from "../../src/telemetry/telemetry.ts";
@@ -36,6 +38,7 @@ export interface ClientOptions {
   readonly serializer?: SerializerName;
   readonly assigns?: object;
   readonly socketId?: string | null;
+  readonly credential?: Credential;
 }
 
 /** What connections share: one endpoint's worth. */
@@ -45,6 +48,9 @@ export class World {
   readonly logger: RecordingLogger = new RecordingLogger();
   readonly events: { readonly name: TelemetryEvent; readonly metadata: object }[] = [];
   readonly disconnected: string[] = [];
+  readonly deadlines: Deadlines = new Deadlines(this.clock);
+  /** How the next refreshes are judged, in order. */
+  readonly verdicts: (RefreshVerdict | Promise<RefreshVerdict>)[] = [];
   readonly parts: EndpointParts;
   /** What is to run when the endpoint closes. */
   readonly closing: (() => void)[] = [];
@@ -54,7 +60,7 @@ export class World {
 
   constructor(channels: readonly AnyChannel[], limits: Partial<ConnectionLimits> = {}) {
     this.#channels = channels;
-    this.#limits = { ...bounds, ...limits };
+    this.#limits = { ...bounds, authorizeMs: bounds.connectTimeoutMs, ...limits };
     this.#telemetry = new Telemetry({
       logger: this.logger,
       clock: this.clock,
@@ -83,12 +89,23 @@ export class World {
       },
       telemetry: this.#telemetry,
       limits: this.#limits,
+      standing: {
+        ...bounds,
+        deadlines: this.deadlines,
+        now: () => this.clock.now(),
+        refresh: async (): Promise<RefreshVerdict> => {
+          const verdict = this.verdicts.shift();
+          if (verdict === undefined) throw new Error("Nobody said how this refresh is judged.");
+          return verdict;
+        },
+      },
     };
     const identity = {
       serializer: serializers[options.serializer ?? "v2"],
       assigns: options.assigns ?? {},
       socketId: options.socketId ?? null,
       transport: "websocket",
+      credential: options.credential ?? null,
     };
     return new Client(new Connection(context, identity, sink), sink);
   }

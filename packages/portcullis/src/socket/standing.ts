@@ -1,0 +1,165 @@
+/**
+ * The life of one connection's credential: warned of, lapsed, refreshed in place, or the end of the connection. A refresh is
+ * verified as the first one was; what it grants less is taken away before anything else is said.
+ *
+ * @module
+ */
+
+import type { Deadlines } from "../auth/deadlines.ts";
+import type { FullIdentity } from "../auth/identity.ts";
+import type { CloseCode, ErrorCode, RetryAdvice } from "../errors.ts";
+import { expiringEvent } from "../protocol/events.ts";
+
+/** What a connection keeps of how it was let in, to be asked again at a refresh. */
+export interface Credential {
+  readonly identity: FullIdentity;
+  /** What its socket's `id` made of it: a refresh doesn't change it. */
+  readonly socketId: string | null;
+  /** What `connect` was given beside the identity; `null` on a socket that can't be refreshed. */
+  readonly request: { readonly params: unknown; readonly info: unknown } | null;
+}
+
+/** How a refresh was judged. */
+export type RefreshVerdict =
+  | { readonly ok: true; readonly identity: FullIdentity; readonly assigns: object }
+  | { readonly ok: false; readonly reason: string; readonly code: ErrorCode; readonly retry: RetryOnWire };
+
+/** How long a credential's client is warned, and waited for. */
+export interface LifetimeOptions {
+  readonly refreshLeadMs: number;
+  readonly refreshGraceMs: number;
+  readonly refreshFailuresMax: number;
+}
+
+/** What the standings of one mount have in common. */
+export interface StandingContext extends LifetimeOptions {
+  readonly deadlines: Deadlines;
+  readonly now: () => number;
+  /** Verifies a new token for who is connected with `credential`. Never rejects. */
+  readonly refresh: (credential: Credential, token: string) => Promise<RefreshVerdict>;
+}
+
+/** What a standing can do to its connection. */
+export interface StandingHost {
+  /** Says something on the connection's own topic. */
+  announce(event: string, payload: object): void;
+  answer(ref: unknown, status: "ok" | "error", response: object): void;
+  /** The credential has lapsed: only heartbeats and refreshes pass. */
+  lapse(): void;
+  /** Who this is has been renewed. Asks every channel again; resolves with the topics that were closed. */
+  renew(assigns: object): Promise<readonly string[]>;
+  end(code: CloseCode): void;
+  refreshed(code: ErrorCode | null): void;
+}
+
+/** How often a client may ask for a refresh while one is under way. */
+const waitingMax = 4;
+
+/** Of a credential's life the last tenth is time enough to renew it. */
+const leadShare = 0.1;
+
+export class Standing {
+  readonly #context: StandingContext;
+  readonly #host: StandingHost;
+  #credential: Credential;
+  #cancelWarning = (): void => {};
+  #cancelEnd = (): void => {};
+  #failures = 0;
+  #busy = false;
+  #waiting: { readonly ref: unknown; readonly token: string }[] = [];
+  #over = false;
+
+  constructor(context: StandingContext, credential: Credential, host: StandingHost) {
+    this.#context = context;
+    this.#credential = credential;
+    this.#host = host;
+    this.#schedule();
+  }
+
+  get identity(): FullIdentity {
+    return this.#credential.identity;
+  }
+
+  /** Whether `auth` messages are understood here. */
+  get refreshable(): boolean {
+    return this.#credential.request !== null;
+  }
+
+  /** The connection is over. */
+  stop(): void {
+    this.#over = true;
+    this.#waiting = [];
+    this.#cancelWarning();
+    this.#cancelEnd();
+  }
+
+  /** An `auth` message of the client: one at a time, in order. */
+  refresh(ref: unknown, payload: unknown): void {
+    const token = (payload as { readonly token?: unknown } | null)?.token;
+    if (typeof token !== "string" || token === "") {
+      return this.#failed(ref, { reason: "missing", code: "credential_missing", retry: "reauth" });
+    }
+    if (this.#waiting.length >= waitingMax) {
+      return this.#failed(ref, { reason: "busy", code: "credential_refused", retry: retryOnWire("backoff") });
+    }
+    this.#waiting.push({ ref, token });
+    if (!this.#busy) void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    this.#busy = true;
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      const verdict = await this.#context.refresh(this.#credential, next.token);
+      if (this.#over) break;
+      if (!verdict.ok) {
+        this.#failed(next.ref, verdict);
+        continue;
+      }
+      this.#failures = 0;
+      this.#credential = { ...this.#credential, identity: verdict.identity };
+      this.#schedule();
+      const closed = await this.#host.renew(verdict.assigns);
+      if (this.#over) break;
+      const { expiresAt } = verdict.identity;
+      this.#host.refreshed(null);
+      this.#host.answer(next.ref, "ok", { expiresAt: Number.isFinite(expiresAt) ? expiresAt : null, closed });
+    }
+    this.#busy = false;
+  }
+
+  /** Nothing has changed: who it was and what they may is as before. */
+  #failed(ref: unknown, { reason, code, retry }: Omit<Extract<RefreshVerdict, { ok: false }>, "ok">): void {
+    this.#failures += 1;
+    this.#host.refreshed(code);
+    this.#host.answer(ref, "error", { reason, retry });
+    if (this.#failures >= this.#context.refreshFailuresMax) this.#host.end("refresh_failed");
+  }
+
+  #schedule(): void {
+    const { deadlines, now, refreshLeadMs, refreshGraceMs } = this.#context;
+    const { issuedAt, expiresAt } = this.#credential.identity;
+    this.#cancelWarning();
+    this.#cancelEnd();
+    if (expiresAt === Number.POSITIVE_INFINITY) return;
+    // Counted from now where the credential doesn't say since when it counts.
+    const lifeMs = expiresAt - (issuedAt > 0 ? issuedAt : now());
+    const warnAt = expiresAt - Math.max(0, Math.min(refreshLeadMs, lifeMs * leadShare));
+    this.#cancelWarning = deadlines.at(warnAt, () =>
+      this.#host.announce(expiringEvent, { inMs: Math.max(0, expiresAt - now()) }),
+    );
+    this.#cancelEnd = deadlines.at(expiresAt, () => {
+      this.#host.lapse();
+      this.#cancelEnd = deadlines.at(expiresAt + refreshGraceMs, () => this.#host.end("credential_lapsed"));
+    });
+  }
+}
+
+/** A hundred clients that are told to come back do not all do so at once: they add a share of their own. */
+const backoffMs = 1_000;
+
+/** Advice as clients get it. */
+export type RetryOnWire = "never" | "reauth" | { readonly afterMs: number };
+
+export function retryOnWire(retry: RetryAdvice): RetryOnWire {
+  return retry === "backoff" ? { afterMs: backoffMs } : retry;
+}

@@ -1,0 +1,138 @@
+/**
+ * Who it is and what is remembered of them: the socket's own part of the gate, asked when somebody connects and again when
+ * their credential is renewed.
+ *
+ * @module
+ */
+
+import { type FullIdentity, identityFrom } from "../auth/identity.ts";
+import { checkPayload } from "../channel/payload.ts";
+import type { RefusalCode } from "../errors.ts";
+import { type Acceptance, isAcceptance, isOutcome, isRejection, isThenable } from "../outcome.ts";
+import type { Params } from "../socket/params.ts";
+import type { Credential } from "../socket/standing.ts";
+import { type Attempt, AuthenticateCall, ConnectCall } from "./attempt.ts";
+import type { Mount } from "./mount.ts";
+import { failed, quote, type Refused, refuse, refuseReason } from "./refusal.ts";
+
+/** What is known before anybody is asked. */
+export interface Presented {
+  readonly credential: string | null;
+  readonly params: Params;
+  readonly session: unknown;
+  readonly attempt: Attempt;
+}
+
+interface Identified {
+  readonly ok: true;
+  /** What the authenticator said; `undefined` without one. */
+  readonly said: unknown;
+  readonly identity: FullIdentity | null;
+}
+
+/** Asks the socket's authenticator, and whether what it vouches for was revoked. */
+export async function identify(mount: Mount, presented: Presented): Promise<Identified | Refused> {
+  const { socket, environment } = mount;
+  if (socket.authenticate === null) return { ok: true, said: undefined, identity: null };
+  const { tokens, clock } = environment;
+  const { attempt, ...given } = presented;
+  let said: unknown = socket.authenticate(new AuthenticateCall(attempt, { ...given, tokens, now: clock.now() }));
+  if (isThenable(said)) said = await said;
+  if (isRejection(said)) return refuseReason(mount, credentialCode(said.reason), said);
+  if (said === undefined || said === null || said === false) {
+    return failed(mount, new TypeError("Expected authenticate to return an identity or reject(reason), got nothing."));
+  }
+  const identity = identityFrom(said);
+  return (await whyRevoked(mount, identity)) ?? { ok: true, said, identity };
+}
+
+/** Refuses what was revoked, and everybody while that can't be known. */
+export async function whyRevoked(mount: Mount, identity: FullIdentity | null): Promise<Refused | null> {
+  const { revocations } = mount.environment;
+  if (identity === null) return null;
+  const ready = revocations.ready();
+  if (!(ready === true || (await ready))) return refuse(mount, "revocations_unread", null);
+  return revocations.isRevoked(identity) ? refuse(mount, "credential_revoked", null) : null;
+}
+
+/** Checks the connection's params against the socket's schema. */
+export async function checkParams(
+  { socket, ...mount }: Mount,
+  params: Params,
+): Promise<{ readonly ok: true; readonly value: unknown } | Refused> {
+  if (socket.params === null) return { ok: true, value: params };
+  const result = await checkPayload(socket.params, params);
+  if (result.ok) return { ok: true, value: result.value };
+  const where = result.refusal.issues.map((issue) => issue.path.join(".") || "(all)").join(", ");
+  const why = (): string => `its params did not fit the socket's schema at ${quote(where)}.`;
+  return refuse({ socket, ...mount }, "params_invalid", why);
+}
+
+interface Entered {
+  readonly ok: true;
+  readonly assigns: object;
+  readonly socketId: string | null;
+  readonly acceptance: Acceptance | null;
+}
+
+/** Asks the socket's `connect` and `id`. */
+export async function enter(
+  mount: Mount,
+  asked: { readonly said: unknown; readonly params: unknown; readonly info: unknown; readonly attempt: Attempt },
+): Promise<Entered | Refused> {
+  const { socket, environment } = mount;
+  const { said: identity, params, info, attempt } = asked;
+  let result: unknown = {};
+  if (socket.connect !== null) {
+    result = socket.connect(new ConnectCall(attempt, { identity, params, info, tokens: environment.tokens }));
+    if (isThenable(result)) result = await result;
+  }
+  if (isRejection(result)) return refuseReason(mount, "connect_refused", result);
+  const acceptance = isAcceptance(result) ? result : null;
+  const assigns = acceptance === null ? result : acceptance.assigns;
+  if (typeof assigns !== "object" || assigns === null || Array.isArray(assigns) || isOutcome(assigns)) {
+    // Phoenix refuses too: a hook that forgot its `return` must not let anybody in.
+    const forgotten = "connect returned neither assigns nor accept(…) nor reject(…). Does it return on every path?";
+    return refuse(mount, "connect_refused", () => forgotten);
+  }
+  const socketId: unknown = socket.id === null ? null : socket.id(assigns);
+  if (socketId !== null && typeof socketId !== "string") {
+    return failed(mount, new TypeError(`Expected id of a socket to return a string or null, got ${typeof socketId}.`));
+  }
+  return { ok: true, assigns, socketId, acceptance };
+}
+
+/** What a connection keeps of how it was let in; `null` where nobody said who it is. */
+export function credentialOf(
+  { socket, from }: Mount,
+  request: { readonly params: unknown; readonly info: unknown },
+  { identity, acceptance, socketId }: Pick<Identified, "identity"> & Pick<Entered, "acceptance" | "socketId">,
+): Credential | null {
+  // Without an authenticator nobody could tell whether a new credential is as good as the first: `connect` alone knows.
+  const own = identity ?? identityFrom(acceptance);
+  if (own === null) return null;
+  if (socket.authenticate === null || identity === null) return { identity: own, socketId, request: null };
+  return { identity, socketId, request: { ...request, params: withoutToken(request.params, from) } };
+}
+
+/** The credential itself is not kept: what was verified is. */
+function withoutToken(params: unknown, from: Mount["from"]): unknown {
+  if (!from.includes("params") || typeof params !== "object" || params === null) return params;
+  const { token: _token, ...kept } = params as Readonly<Record<string, unknown>>;
+  return Object.assign(Object.create(null) as object, kept);
+}
+
+function credentialCode(reason: string | Uint8Array): RefusalCode {
+  switch (reason) {
+    case "missing":
+      return "credential_missing";
+    case "invalid":
+      return "credential_invalid";
+    case "expired":
+      return "credential_expired";
+    case "unavailable":
+      return "credential_unverifiable";
+    default:
+      return "credential_refused";
+  }
+}
