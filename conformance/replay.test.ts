@@ -20,7 +20,7 @@ async function replay(name: string): Promise<Outcome> {
   }
 }
 
-const touchy = names.filter((name) => needsQuiet(toScript(readScenario(name).main)));
+const touchy = names.filter((name) => needsQuiet(name, toScript(readScenario(name).main)));
 const calm = names.filter((name) => !touchy.includes(name));
 
 // Begun here and awaited by name, because Vitest would run only a few of them at a time.

@@ -4,7 +4,7 @@ import type { Mismatch } from "./expectation.ts";
 import { httpCases, playCase } from "./http-cases.ts";
 import { type Outcome, play } from "./player.ts";
 import { readScenario, recordingNames, type Scenario } from "./recording.ts";
-import { footprintOf, needsQuiet, runApart } from "./schedule.ts";
+import { footprintOf, needsQuiet, opensSessions, runApart } from "./schedule.ts";
 import { toScript } from "./script.ts";
 
 const drainRecording = "drain-sigterm";
@@ -54,10 +54,14 @@ async function replay(base: URL, names: readonly string[]): Promise<number> {
   const startedMs = performance.now();
   const scenarios = names.map((name) => readScenario(name)).sort((a, b) => durationMs(b) - durationMs(a));
   const last = scenarios.filter(({ name }) => name === drainRecording);
-  const quiet = scenarios.filter(({ main }) => needsQuiet(toScript(main)));
-  const others = scenarios.filter((scenario) => !quiet.includes(scenario) && !last.includes(scenario));
+  // Sessions outlive the recording they are of, and their channels say farewell when nobody listens any more.
+  const sessions = scenarios.filter(({ main }) => opensSessions(toScript(main)));
+  const quiet = scenarios.filter(
+    ({ main }) => needsQuiet(main.name, toScript(main)) && !sessions.some((one) => one.main === main),
+  );
+  const others = scenarios.filter((scenario) => ![...sessions, ...quiet, ...last].includes(scenario));
   const outcomes: Outcome[] = positionals.length === 0 ? [await playHttp(base)] : [];
-  for (const together of [quiet, others, last]) outcomes.push(...(await playTogether(base, together)));
+  for (const together of [quiet, others, sessions, last]) outcomes.push(...(await playTogether(base, together)));
   const count = (verdict: Outcome["verdict"]) => outcomes.filter((outcome) => outcome.verdict === verdict).length;
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   console.log(

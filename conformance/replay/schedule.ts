@@ -6,11 +6,17 @@ import { isLongPoll } from "./sessions.ts";
 
 /**
  * Whether a script needs a quiet machine: `/short` closes connections after 1.5 s of silence, long-poll sessions after less,
- * and a client that shares a
- * process with dozens of others that all begin at once may be silent without wanting to.
+ * and a client that shares a process with dozens of others that all begin at once may be silent without wanting to, or come
+ * later than one it was meant to come before.
  */
-export function needsQuiet(script: readonly ScriptStep[]): boolean {
-  return script.some(({ event }) => "url" in event && (event.url.startsWith("/short/") || isLongPoll(event.url)));
+export function needsQuiet(name: string, script: readonly ScriptStep[]): boolean {
+  const short = script.some(({ event }) => "url" in event && event.url.startsWith("/short/"));
+  return short || opensSessions(script) || name.endsWith("-simultaneous");
+}
+
+/** Whether a script opens long-poll sessions. */
+export function opensSessions(script: readonly ScriptStep[]): boolean {
+  return script.some(({ event }) => "url" in event && isLongPoll(event.url));
 }
 
 export interface Footprint {

@@ -139,6 +139,8 @@ export function createMount(path: string, options: MountOptions, environment: Mo
         `Expected from of ${path} to hold "subprotocol", "header" or "params", got ${JSON.stringify(place)}.`,
       );
   }
+  assertNames(path, "subprotocols", options.subprotocols, null);
+  assertNames(path, "serializers", options.serializers, ["v1", "v2"]);
   const positive = (name: string, value: number | undefined, fallback: number): number =>
     limitOf(path, name, value, fallback);
   rejectUnknown(`${path} (limits)`, options.limits ?? {}, new Set(limitNames));
@@ -199,7 +201,7 @@ function createWebSocketMount(
   const positive = (name: string, value: number | undefined, fallback: number): number =>
     limitOf(path, name, value, fallback);
   return {
-    match: compilePath(`${path}/${given.path ?? "websocket"}`),
+    match: compilePath(`${path}/${pathOf(path, "websocket", given.path)}`),
     origins: originsOf(path, given.origins, options, environment),
     idleTimeoutMs: positive("idleTimeoutMs", given.idleTimeoutMs, bounds.idleTimeoutMs),
     // `ws` takes what doesn't fit into 31 bits for no limit at all.
@@ -217,7 +219,7 @@ function createLongPollMount(path: string, options: MountOptions, environment: M
     limitOf(path, name, value, fallback);
   const bytes = (name: "frameBytesMax" | "outgoingBytesMax"): number => positive(name, given[name], bounds[name]);
   return {
-    match: compilePath(`${path}/${given.path ?? "longpoll"}`),
+    match: compilePath(`${path}/${pathOf(path, "longpoll", given.path)}`),
     origins: originsOf(path, given.origins, options, environment),
     windowMs: positive("windowMs", given.windowMs, bounds.longpollWindowMs),
     tokenMaxAgeSeconds: positive("tokenMaxAgeSeconds", given.tokenMaxAgeSeconds, bounds.longpollTokenMaxAgeSeconds),
@@ -266,10 +268,34 @@ function assertSessionGuarded(path: string, csrf: MountOptions["csrf"], origins:
 
 function drainOf(path: string, given: MountOptions["drain"]): Required<DrainOptions> | null {
   if (given === false) return null;
+  if (given !== undefined && (typeof given !== "object" || given === null))
+    throw definitionError(`Expected drain of ${path} to be false or an object, got ${String(given)}.`);
   rejectUnknown(`${path} (drain)`, given ?? {}, new Set(["batchSize", "intervalMs", "limitMs"]));
   return {
     batchSize: Math.ceil(limitOf(path, "batchSize", given?.batchSize, bounds.drainBatchSize)),
     intervalMs: limitOf(path, "intervalMs", given?.intervalMs, bounds.drainIntervalMs),
     limitMs: limitOf(path, "limitMs", given?.limitMs, bounds.drainLimitMs),
   };
+}
+
+/** Where a transport answers, below its mount. */
+function pathOf(path: string, transport: "websocket" | "longpoll", given: string | undefined): string {
+  if (given === undefined) return transport;
+  if (typeof given === "string") return given;
+  throw definitionError(`Expected path of ${path} (${transport}) to be a string, got ${typeof given}.`);
+}
+
+/** A list of names: a single one, without a list around it, would be read letter by letter. */
+function assertNames(
+  path: string,
+  option: string,
+  given: readonly string[] | undefined,
+  known: readonly string[] | null,
+): void {
+  if (given === undefined) return;
+  const names: unknown = given;
+  const isName = (name: unknown): boolean => typeof name === "string" && name !== "" && (known?.includes(name) ?? true);
+  if (Array.isArray(names) && names.every(isName) && (known === null || names.length > 0)) return;
+  const what = known === null ? "a list of names" : `a list of ${known.map((name) => `"${name}"`).join(" and ")}`;
+  throw definitionError(`Expected ${option} of ${path} to be ${what}, got ${JSON.stringify(given)}.`);
 }

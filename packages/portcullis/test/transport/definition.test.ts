@@ -24,6 +24,22 @@ test.each<[what: string, define: () => unknown, message: RegExp]>([
     () => defineEndpoint({ secretKeyBase, url: { host }, sockets: { "/socket": { socket, channels: [] } } }),
     /Expected url\.host of defineEndpoint to be a bare host/,
   ]),
+  ...(
+    [
+      [{ subprotocols: "chat" }, /subprotocols of \/socket to be a list of names, got "chat"/],
+      [{ subprotocols: [""] }, /subprotocols of \/socket/],
+      [{ serializers: "v2" }, /serializers of \/socket to be a list of "v1" and "v2", got "v2"/],
+      [{ serializers: ["v3"] }, /serializers of \/socket/],
+      [{ serializers: [] }, /serializers of \/socket/],
+      [{ websocket: { path: 5 } }, /path of \/socket \(websocket\) to be a string, got number/],
+      [{ longpoll: { path: null } }, /path of \/socket \(longpoll\) to be a string, got object/],
+      [{ drain: 5 }, /drain of \/socket to be false or an object, got 5/],
+    ] as const
+  ).map(([options, message]): [string, () => unknown, RegExp] => [
+    `the mount option ${JSON.stringify(options)}`,
+    () => defineEndpoint({ secretKeyBase, sockets: { "/socket": { socket, channels: [], ...(options as object) } } }),
+    message,
+  ]),
   ["params of a socket that are no schema", () => defineSocket({ params: {} as never }), /params of a socket/],
   ["params of a channel that are no schema", () => socket.channel("a", { params: {} as never }), /Zod has it from/],
   ["a null in `in`", () => socket.channel("a", { in: { say: null as never } }), /schema of "say".*got null/],
