@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { chromiumMissing, chromiumPath } from "./chromium.ts";
+import { redisServerMissing, redisServerPath } from "./redis.ts";
 import { command, type Outcome } from "./steps.ts";
 
 /** A program or library, the Debian package that carries it, and how to tell that it is here. */
@@ -26,6 +27,11 @@ const requirements: readonly Requirement[] = [
     debianPackage: "libatomic1",
     find: () => (process.platform === "linux" ? sharedLibrary("libatomic.so.1") : ""),
     enable: "install libatomic (Debian: apt-get install libatomic1), which Node 26 is linked against",
+  },
+  {
+    debianPackage: "redis-server",
+    find: () => redisServerPath({ ...process.env, REQUIRE_ALL: "0" }),
+    enable: redisServerMissing,
   },
 ];
 

@@ -5,6 +5,7 @@
  */
 
 export type { AuthenticateRequest, Authenticator, Identity } from "./auth/authenticator.ts";
+export { type MemoryCredentialStoreOptions, memoryCredentialStore } from "./auth/memory.ts";
 export type { Revoke } from "./auth/revocation.ts";
 export { type SignedTokenOptions, type SignedTokenReason, signedToken } from "./auth/signed-token.ts";
 export type { CredentialStore, Revocation, SubjectRevocation, TokenRevocation } from "./auth/store.ts";
