@@ -14,6 +14,7 @@ import type { ConnectionIdentity } from "../socket/connection.ts";
 import { type Params, parseQuery } from "../socket/params.ts";
 import type { Attempt } from "./attempt.ts";
 import { type OfferedSubprotocols, phoenixSubprotocol, readHeaderTokens, readSubprotocols } from "./credential.ts";
+import { explainSubprotocol } from "./explain.ts";
 import { checkParams, credentialOf, enter, identify, whyRevoked } from "./identify.ts";
 import type { Mount } from "./mount.ts";
 import type { OriginPolicy } from "./origin.ts";
@@ -202,36 +203,28 @@ function chooseSubprotocol(mount: Mount, { request, transport }: Knock): Chosen 
   const spoken = readsToken ? [phoenixSubprotocol, ...mount.subprotocols] : mount.subprotocols;
   const header = request.headers["sec-websocket-protocol"];
   if (header === undefined) return { ok: true, selected: null, token: null };
-  const offered: OfferedSubprotocols = readSubprotocols(header, mount.limits.credentialBytesMax);
+  const { names: offered, token: given }: OfferedSubprotocols = readSubprotocols(
+    header,
+    mount.limits.credentialBytesMax,
+  );
+  const explains = mount.explain && offered.includes(explainSubprotocol);
+  const fallback = explains ? explainSubprotocol : null;
   if (spoken.length === 0) {
-    if (offered.token !== null) warnUnreadToken(mount);
-    return { ok: true, selected: null, token: null };
+    if (given !== null) warnUnreadToken(mount);
+    return { ok: true, selected: fallback, token: null };
   }
-  if (readsToken && offered.token === undefined) {
-    return {
-      ok: false,
-      refused: refuse(
-        mount,
-        "credential_invalid",
-        () => "the token among its subprotocols was no base64 of UTF-8 text, or too long.",
-      ),
-    };
+  if (readsToken && given === undefined) {
+    const why = (): string => "the token among its subprotocols was no base64 of UTF-8 text, or too long.";
+    return { ok: false, refused: refuse(mount, "credential_invalid", why) };
   }
-  const token = readsToken ? (offered.token ?? null) : null;
-  const anything = offered.names.length > 0 || (header.trim() !== "" && token === null);
-  if (!anything) return { ok: true, selected: null, token };
-  const selected = spoken.find((name) => offered.names.includes(name));
-  if (selected === undefined) {
-    return {
-      ok: false,
-      refused: refuse(
-        mount,
-        "subprotocol_refused",
-        () => `it offered the subprotocols ${quoteNames(offered.names)}; spoken here: ${spoken.join(", ")}.`,
-      ),
-    };
-  }
-  return { ok: true, selected, token };
+  const token = readsToken ? (given ?? null) : null;
+  const names = explains ? offered.filter((name) => name !== explainSubprotocol) : offered;
+  const anything = names.length > 0 || (!explains && header.trim() !== "" && token === null);
+  if (!anything) return { ok: true, selected: fallback, token };
+  const selected = spoken.find((name) => names.includes(name));
+  if (selected !== undefined) return { ok: true, selected, token };
+  const why = (): string => `it offered the subprotocols ${quoteNames(names)}; spoken here: ${spoken.join(", ")}.`;
+  return { ok: false, refused: refuse(mount, "subprotocol_refused", why) };
 }
 
 /** A browser that is not answered with one of its subprotocols gives up, and can't tell why. */

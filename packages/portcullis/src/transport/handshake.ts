@@ -7,12 +7,21 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { errorTable } from "../errors.ts";
-import { type Admission, admit } from "./admission.ts";
+import { type Admission, admit, screen } from "./admission.ts";
 import { Attempt } from "./attempt.ts";
 import type { TransportEvents } from "./connection-set.ts";
+import {
+  asksForJson,
+  asksOverSocket,
+  explained,
+  explanation,
+  mayExplain,
+  preflight,
+  wouldBeUpgraded,
+} from "./explain.ts";
 import type { Mount, WebSocketMount } from "./mount.ts";
 import type { RefusalResponse } from "./options.ts";
-import { refuseClosing, writeRefusal, writeResponse } from "./refusal.ts";
+import { refusalOf, refuseClosing, writeRefusal, writeResponse } from "./refusal.ts";
 import type { Route, Variables } from "./route.ts";
 import { WebSocketTransport } from "./websocket.ts";
 
@@ -40,17 +49,27 @@ export class WebSocketRoute implements Route {
 
   /** A request without upgrade headers: whatever it would be refused for, or 400. */
   request(request: IncomingMessage, response: ServerResponse, variables: Variables): void {
+    const asked = this.mount.explain ? preflight(request) : null;
+    if (asked !== null && screen(this.mount, { request, origins: this.#options.origins }) === null) {
+      return writeResponse(response, asked);
+    }
     const attempt = new Attempt();
     response.once("close", () => attempt.end());
     void this.#admit(request, variables, attempt).then((admission) => {
-      const problem = handshakeProblem(request) ?? "the request was not upgraded";
-      if (admission.ok && !this.closing) reportNoHandshake(this.mount);
-      const closing: RefusalResponse = { status: errorTable.shutting_down.status };
-      const answer = this.closing ? closing : admission.ok ? upgradeRequired(problem) : admission.response;
       // A connection kept for a next request would keep the server from closing.
       if (this.closing) response.shouldKeepAlive = false;
-      writeResponse(response, answer);
+      writeResponse(response, this.#answer(request, this.closing ? refusalOf("shutting_down") : admission));
     });
+  }
+
+  #answer(request: IncomingMessage, admission: Admission): RefusalResponse {
+    const explains = asksForJson(request);
+    if (!admission.ok) {
+      return explains && mayExplain(this.mount, admission) ? explained(request, admission) : admission.response;
+    }
+    reportNoHandshake(this.mount);
+    const required = upgradeRequired(handshakeProblem(request) ?? "the request was not upgraded");
+    return explains && this.mount.explain ? wouldBeUpgraded(request, required) : required;
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, variables: Variables): void {
@@ -73,8 +92,12 @@ export class WebSocketRoute implements Route {
       if (gone) return void socket.destroy();
       // The endpoint may have been closed while this client was being looked at.
       if (this.closing) return writeRefusal(socket, { status: errorTable.shutting_down.status });
-      if (!admission.ok) return writeRefusal(socket, admission.response);
       const problem = handshakeProblem(request);
+      if (!admission.ok) {
+        const tells = problem === null && asksOverSocket(request) && mayExplain(this.mount, admission);
+        if (!tells) return writeRefusal(socket, admission.response);
+        return this.#transport.explain(request, socket, head, explanation(admission));
+      }
       if (problem !== null) writeRefusal(socket, upgradeRequired(problem));
       else if (this.#transport.upgrade(request, socket, head, { ...admission, since })) return;
       reportNoHandshake(this.mount);

@@ -64,6 +64,8 @@ export interface Mount {
   readonly subprotocols: readonly string[];
   readonly serializers: readonly SerializerName[];
   readonly refusal: NonNullable<MountOptions["refusal"]> | null;
+  /** Whether clients that ask are told why they are refused. */
+  readonly explain: boolean;
   readonly session: SessionRuntime | null;
   /** Whether a session needs its CSRF token. */
   readonly csrf: boolean;
@@ -156,6 +158,7 @@ export function createMount(path: string, options: MountOptions, environment: Mo
     subprotocols: options.subprotocols ?? [],
     serializers: options.serializers ?? ["v1", "v2"],
     refusal: options.refusal ?? null,
+    explain: options.explain ?? true,
     session: sessionOf(path, options),
     csrf: (options.csrf ?? true) === true,
     connectTimeoutMs,

@@ -116,6 +116,12 @@ export interface MountOptions {
    * What is no HTTP response, such as a header with a line break in it, is answered 500.
    */
   readonly refusal?: (refusal: { readonly reason: string; readonly details: object | null }) => RefusalResponse;
+  /**
+   * Whether a client that asks is told why it is refused, and whether to come back: `{ reason, retry }` in JSON for a plain
+   * request that accepts it, `phx_closing` for a handshake with the subprotocol `portcullis.explain`. Pages on foreign origins
+   * are never told. Default `true`.
+   */
+  readonly explain?: boolean;
   /** Channels one connection may hold. Default 100. */
   readonly channelsMax?: number;
   /** Messages from inside the program that may wait for one channel. Default 10,000. */
@@ -150,6 +156,7 @@ export const knownKeys = new Set<string>([
   "subprotocols",
   "serializers",
   "refusal",
+  "explain",
   "channelsMax",
   "mailboxMax",
   "connectTimeoutMs",

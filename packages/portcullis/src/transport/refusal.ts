@@ -47,13 +47,16 @@ export function refuseReason(
   const own = retryIn(rejection.details);
   const refused = {
     ...refuse(mount, code, () => `the reason given was ${quote(reason)}.`, reason),
-    reason,
+    // What the table has a code for goes by that; a reason of the application's own is its to tell.
+    ...(ownCodes.has(code) ? { reason } : {}),
     ...(own === null ? {} : { retry: own }),
   };
   if (mount.refusal === null) return refused;
   const response = mount.refusal({ reason, details: rejection.details });
   return { ...refused, response: checkedResponse({ ...response, status: response.status ?? refused.response.status }) };
 }
+
+const ownCodes: ReadonlySet<RefusalCode> = new Set(["connect_refused", "credential_refused"]);
 
 /** `reject(reason, { retry })` says how to come back, where the table's advice is not the application's. */
 function retryIn(details: object | null): RetryOnWire | null {

@@ -15,6 +15,7 @@ import { bounds } from "../limit/bounds.ts";
 import type { FrameData } from "../protocol/message.ts";
 import { Connection, type ConnectionIdentity, type Sink } from "../socket/connection.ts";
 import { ConnectionSet, type Held, type TransportEvents } from "./connection-set.ts";
+import { explainSubprotocol } from "./explain.ts";
 import type { Mount, WebSocketMount } from "./mount.ts";
 import { toWire, wsErrors } from "./wire.ts";
 
@@ -74,6 +75,21 @@ export class WebSocketTransport {
       this.#open(webSocket, socket, admitted.identity, admitted.since);
     });
     return opened;
+  }
+
+  /** Upgrades somebody who is refused and asked to be told why: one frame, and a close. Never a connection. */
+  explain(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    { frame, closeCode }: { readonly frame: FrameData; readonly closeCode: number },
+  ): void {
+    request.headers["sec-websocket-protocol"] = explainSubprotocol;
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      webSocket.on("error", () => {});
+      webSocket.send(frame);
+      webSocket.close(closeCode);
+    });
   }
 
   #open(webSocket: WebSocket, socket: Duplex, identity: ConnectionIdentity, since: number): void {
