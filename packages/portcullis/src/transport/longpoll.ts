@@ -14,9 +14,10 @@ import { toBase64url } from "../token/base64url.ts";
 import { admit, paramsOf, screen } from "./admission.ts";
 import { Attempt } from "./attempt.ts";
 import { ConnectionSet, type TransportEvents } from "./connection-set.ts";
+import { deliver, type Exchange, HangUps, isGone, writeJson } from "./longpoll-answer.ts";
 import { type BodyFault, type FramesFault, readBody, readFrames } from "./longpoll-body.ts";
 import { LongPollRelay, type SessionAddress } from "./longpoll-relay.ts";
-import { LongPollSession, type Poll } from "./longpoll-session.ts";
+import { LongPollSession, type Poll, type PostStatus } from "./longpoll-session.ts";
 import type { LongPollMount, Mount } from "./mount.ts";
 import { type Refused, refusalOf, refuseClosing, writeResponse } from "./refusal.ts";
 import type { Route, Variables } from "./route.ts";
@@ -30,6 +31,9 @@ const askedHeadersMax = 1_024;
 const unreadableStatus = 400;
 const tooLargeStatus = 413;
 
+/** A client that takes nothing of an answer for so many windows is hung up on. */
+const windowsStuck = 2;
+
 /** A session as its client names it. */
 interface Named extends SessionAddress {
   readonly token: string;
@@ -39,13 +43,15 @@ export class LongPollTransport implements Route {
   readonly mount: Mount;
   readonly match: LongPollMount["match"];
   readonly connections = new ConnectionSet<LongPollSession>();
-  /** Set when the endpoint begins to close: sessions that are there may go on until they are ended. */
-  closing = false;
+  #closing = false;
   readonly #options: LongPollMount;
   readonly #events: TransportEvents;
   readonly #relay: LongPollRelay;
   /** With those that have ended and have messages left to fetch. */
   readonly #sessions = new Map<string, LongPollSession>();
+  readonly #hangUps = new HangUps();
+  /** Sessions whose posts are being read, and how many. */
+  readonly #reading = new Map<string, number>();
 
   constructor(mount: Mount, options: LongPollMount, events: TransportEvents) {
     this.mount = mount;
@@ -58,16 +64,32 @@ export class LongPollTransport implements Route {
       clock: mount.environment.clock,
       windowMs: options.windowMs,
       find: (id) => this.#sessions.get(id),
+      tooLarge: (error) =>
+        mount.environment.telemetry.error(
+          `relay ${mount.path}`,
+          `what a long-poll client of ${mount.path} posts or is sent was too large for the bus between nodes`,
+          error,
+        ),
     });
+  }
+
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  /** Set when the endpoint begins to close: sessions that are there may go on until they are ended. */
+  set closing(closing: boolean) {
+    this.#closing = closing;
+    // The node that has their session would let them wait, and the server with them.
+    if (closing) this.#relay.takeBack();
   }
 
   request(request: IncomingMessage, response: ServerResponse, variables: Variables): void {
     response.setHeader("access-control-allow-origin", "*");
-    // A connection kept for a next request would keep the server from closing.
-    if (this.closing) response.shouldKeepAlive = false;
+    this.#letGo(response);
     const { method = "" } = request;
     if (method !== "GET" && method !== "POST" && method !== "OPTIONS") {
-      return writeResponse(response, { status: errorTable.method_refused.status });
+      return this.#refuse(response, refusalOf("method_refused"));
     }
     const refused = screen(this.mount, { request, origins: this.#options.origins });
     if (refused !== null) return this.#refuse(response, refused);
@@ -75,9 +97,23 @@ export class LongPollTransport implements Route {
     const parsed = paramsOf(this.mount, { request, pathVariables: variables });
     if (!parsed.ok) return this.#refuse(response, parsed);
     const session = this.#addressIn(request, parsed.params);
-    if (method === "POST") void this.#post(request, response, session);
-    else if (session === null) void this.#open(request, response, variables);
+    if (method === "POST") this.#guard(response, this.#post(request, response, session));
+    else if (session === null) this.#guard(response, this.#open(request, response, variables));
     else this.#poll(request, response, { variables, session });
+  }
+
+  /** A connection kept for a next request would keep the server from closing. */
+  #letGo(response: ServerResponse): void {
+    if (this.closing && !response.headersSent) response.shouldKeepAlive = false;
+  }
+
+  /** Nothing is expected here. A promise nobody waits for would end the process, and with it everybody's connection. */
+  #guard(response: ServerResponse, task: Promise<void>): void {
+    task.catch((error: unknown) => {
+      const { environment, path } = this.mount;
+      environment.telemetry.error(`longpoll ${path}`, `a long-poll request to ${path} could not be handled`, error);
+      writeResponse(response, { status: errorTable.connect_failed.status });
+    });
   }
 
   // --- sessions -----------------------------------------------------------------------------------------------------
@@ -86,20 +122,18 @@ export class LongPollTransport implements Route {
     if (this.closing) return writeResponse(response, refuseClosing(this.mount, "longpoll").response);
     const { environment, path } = this.mount;
     const { telemetry } = environment;
-    if (this.#sessions.size >= this.#options.sessionsMax) {
-      const max = this.#options.sessionsMax;
-      telemetry.emit("limit.reached", { mount: path, limit: "sessionsMax", max });
-      return this.#refuse(response, refusalOf("sessions_max"));
-    }
+    if (this.#isFull()) return this.#refuseFull(response);
     const attempt = new Attempt();
     const since = this.#events.moment();
-    response.once("close", () => attempt.end());
+    this.#hangUps.watch({ request, response }, () => attempt.end());
     const { origins } = this.#options;
     const admission = await admit(this.mount, { request, transport: "longpoll", origins, pathVariables, attempt });
-    // The client may have gone, and the endpoint have been closed, while this one was being looked at.
-    if (response.destroyed) return;
+    // The client may have gone, the endpoint have been closed, and others have come, while this one was being looked at.
+    if (isGone({ request, response })) return;
+    this.#letGo(response);
     if (this.closing) return writeResponse(response, refuseClosing(this.mount, "longpoll").response);
     if (!admission.ok) return writeAnswer(response, admission);
+    if (this.#isFull()) return this.#refuseFull(response);
     const session = new LongPollSession({
       id: toBase64url(randomBytes(18)),
       mount: this.mount,
@@ -117,6 +151,17 @@ export class LongPollTransport implements Route {
     telemetry.emit("socket.connected", { mount: path, transport: "longpoll" });
     this.#events.onOpen(session.connection, since);
     writeJson(response, { status: 410, token: this.#tokenOf(session.id), messages: [] });
+  }
+
+  #isFull(): boolean {
+    return this.#sessions.size >= this.#options.sessionsMax;
+  }
+
+  #refuseFull(response: ServerResponse): void {
+    const { environment, path } = this.mount;
+    const { sessionsMax: max } = this.#options;
+    environment.telemetry.emit("limit.reached", { mount: path, limit: "sessionsMax", max });
+    this.#refuse(response, refusalOf("sessions_max"));
   }
 
   #ended(session: LongPollSession, code: CloseCode): void {
@@ -154,19 +199,24 @@ export class LongPollTransport implements Route {
     const { token } = session;
     let takeBack = (): void => {};
     let settle: ((delivered: boolean) => void) | null = null;
-    response.once("close", () => {
+    const exchange: Exchange = { request, response };
+    const stuckMs = this.#options.windowMs * windowsStuck;
+    this.#hangUps.watch(exchange, () => {
       if (settle === null) takeBack();
       else settle(response.writableFinished);
     });
     const poll: Poll = {
-      answer(messages, settled) {
+      answer: (messages, settled) => {
+        // A listener added after ours may have answered meanwhile.
+        if (isGone(exchange) || response.headersSent) return settled(false);
         settle = settled;
-        if (response.destroyed) return settled(false);
-        writeJson(response, { status: messages.length === 0 ? 204 : 200, token, messages });
+        this.#letGo(response);
+        const answer = { status: messages.length === 0 ? 204 : 200, token, messages };
+        deliver(exchange, answer, { clock: this.mount.environment.clock, stuckMs });
       },
     };
     // A session that is not there any more: the client begins anew, with what it came with.
-    const gone = (): void => void this.#open(request, response, variables);
+    const gone = (): void => this.#guard(response, this.#open(request, response, variables));
     if (session.node !== this.mount.environment.pubsub.node) {
       takeBack = this.#relay.poll(session, poll, gone);
       return;
@@ -185,17 +235,37 @@ export class LongPollTransport implements Route {
     if (session === null || (isOurs && this.#sessions.get(session.id)?.ended !== false)) {
       return writeJson(response, { status: 410 });
     }
+    if (!this.#beginReading(session.id)) return writeJson(response, { status: 429 });
     const { bodyBytesMax: bytesMax, frameBytesMax } = this.#options;
     const body = await readBody(request, { bytesMax, timeoutMs: bounds.longpollBodyTimeoutMs, clock });
+    this.#endReading(session.id);
+    this.#letGo(response);
     if (typeof body === "string") return this.#refuseBody(response, body);
     const batchMax = bounds.longpollBatchMax;
     const frames = readFrames(body, request.headers["content-type"], { frameBytesMax, batchMax });
     if (typeof frames === "string") return this.#refuseFrames(response, frames);
-    const done = (status: number): void => writeJson(response, { status });
+    const done = (status: PostStatus): void => {
+      this.#letGo(response);
+      writeJson(response, { status });
+    };
     if (!isOurs) return this.#relay.post(session, frames, done);
     const found = this.#sessions.get(session.id);
     if (found === undefined) done(410);
     else found.post(frames, done);
+  }
+
+  /** What is not read yet takes memory as well: no more of that for one session than of posts that wait for their turn. */
+  #beginReading(id: string): boolean {
+    const count = this.#reading.get(id) ?? 0;
+    if (count >= bounds.longpollRequestsMax) return false;
+    this.#reading.set(id, count + 1);
+    return true;
+  }
+
+  #endReading(id: string): void {
+    const count = this.#reading.get(id) ?? 0;
+    if (count > 1) this.#reading.set(id, count - 1);
+    else this.#reading.delete(id);
   }
 
   #refuseBody(response: ServerResponse, fault: BodyFault): void {
@@ -257,13 +327,5 @@ function answerPreflight({ headers }: IncomingMessage, response: ServerResponse)
       "access-control-allow-methods": "get, post, options",
       "access-control-max-age": "3600",
     },
-  });
-}
-
-function writeJson(response: ServerResponse, answer: object): void {
-  writeResponse(response, {
-    status: response.statusCode,
-    headers: { "content-type": "application/json; charset=utf-8" },
-    body: JSON.stringify(answer),
   });
 }
