@@ -29,7 +29,8 @@ import { consoleLogger, type Logger } from "./telemetry/logger.ts";
 import { Telemetry } from "./telemetry/telemetry.ts";
 import { toBase64url } from "./token/base64url.ts";
 import { DerivedKeys } from "./token/key.ts";
-import { createTokens, type Tokens } from "./token/token.ts";
+import { type SecretKeyBase, SecretRing } from "./token/ring.ts";
+import { createTokensOf, type Tokens } from "./token/token.ts";
 import type { LocalTransport } from "./transport/local.ts";
 import { createMount } from "./transport/mount.ts";
 import type { MountOptions } from "./transport/options.ts";
@@ -45,10 +46,10 @@ export interface EndpointOptions<Sockets extends Readonly<Record<string, MountOp
    */
   readonly url?: { readonly host: string };
   /**
-   * The secret everything is signed with: at least 20 bytes, better 64 random characters; or several: the first signs, all
-   * verify.
+   * The secret everything is signed with: at least 20 bytes, better 64 random characters; or several, with or without an id
+   * and an end: the first signs, all verify. {@link Endpoint.rotate} exchanges them.
    */
-  readonly secretKeyBase: string | readonly string[];
+  readonly secretKeyBase: SecretKeyBase;
   /**
    * Path -> what is mounted there. Clients connect to the path with `/websocket` behind it; those of Phoenix add that by
    * themselves. Paths may hold `:variables`, which join the connection's params and win over the query's.
@@ -88,6 +89,13 @@ type CheckedMounts<Sockets> = {
     >]: Wrong<`"${Key & string}" is not an option of a mount`>;
   };
 };
+
+/** What {@link Endpoint.rotate} changes. */
+export interface Rotation {
+  readonly secretKeyBase?: SecretKeyBase;
+  /** The id of a secret, or of another key that identities name as their `keyId`, that nobody is to be believed by any more. */
+  readonly compromised?: string;
+}
 
 /** How an endpoint is. */
 export interface Health {
@@ -174,6 +182,23 @@ export interface Endpoint<Sockets = unknown> extends EndpointHandle {
   revoke(what: Revoke): Promise<void>;
   /** Takes a revocation back: the same subject (and authenticator, issuer, tenant), or the same token. */
   unrevoke(what: Revoke): Promise<void>;
+  /**
+   * Exchanges the secrets without a restart, on this node: put the new one first and keep the old ones, with `notAfter`, for as
+   * long as what they signed is to count. `compromised` names one that must not be believed any more: on every node its
+   * tokens are refused from here on, and connections it vouched for are closed with 4103, those of a JWT's key id too.
+   *
+   * @example
+   * ```ts
+   * endpoint.rotate({ secretKeyBase: [{ id: "2027", secret: fresh }, { id: "2026", secret: old, notAfter: tomorrow }] });
+   * endpoint.rotate({ secretKeyBase: [{ id: "2027", secret: fresh }], compromised: "2026" });
+   * ```
+   *
+   * Nodes sign what they tell each other with the first secret and believe all: rotate them one after the other, the new
+   * secret second at first, so that everybody knows it before anybody uses it.
+   *
+   * @throws TypeError for secrets that are too short, or that were given up before.
+   */
+  rotate(rotation: Rotation): void;
   /** Whether this node can be trusted with what others say: for a load balancer's check. */
   readonly health: Health;
   /** Hears a topic outside of any channel. What the listener throws is logged. Returns how to stop. */
@@ -297,6 +322,7 @@ class RunningEndpoint implements Endpoint<never> {
   readonly tokens: Tokens;
   readonly handler: Handler;
   readonly #pubsub = new PubSub(toBase64url(randomBytes(12)));
+  readonly #ring: SecretRing;
   readonly #telemetry: Telemetry;
   readonly #parts: EndpointParts;
   /** What parts of the library do when the endpoint begins to close. */
@@ -317,8 +343,10 @@ class RunningEndpoint implements Endpoint<never> {
       clock: this.#clock,
       listener: options.telemetry ?? null,
     });
-    this.tokens = createTokens({ secretKeyBase: options.secretKeyBase, now: () => this.#clock.now() });
-    const keys = new DerivedKeys([options.secretKeyBase].flat(), keysMax);
+    const now = (): number => this.#clock.now();
+    this.#ring = new SecretRing(options.secretKeyBase, now);
+    this.tokens = createTokensOf(this.#ring, { now });
+    const keys = new DerivedKeys(this.#ring, keysMax);
     if (options.pubsub !== undefined) this.#pubsub.joinBus(this.#busOf(options.pubsub, keys));
     this.#revocations = new Revocations({
       store: options.store ?? null,
@@ -362,6 +390,9 @@ class RunningEndpoint implements Endpoint<never> {
     });
     this.#pubsub.onControl((message) => {
       if (message.kind === "disconnect") roll.disconnect(message.id);
+      if (message.kind !== "compromised") return;
+      this.#ring.giveUp(message.id);
+      roll.compromised(message.id);
     });
     this.#parts = {
       pubsub: this.#pubsub,
@@ -417,6 +448,11 @@ class RunningEndpoint implements Endpoint<never> {
 
   unrevoke(what: Revoke): Promise<void> {
     return this.#revocations.unrevoke(what);
+  }
+
+  rotate({ secretKeyBase, compromised }: Rotation): void {
+    if (secretKeyBase !== undefined) this.#ring.replace(secretKeyBase);
+    if (compromised !== undefined) this.#pubsub.control({ kind: "compromised", id: compromised });
   }
 
   get health(): Health {

@@ -5,6 +5,7 @@
  */
 
 export type { AuthenticateRequest, Authenticator, Identity } from "./auth/authenticator.ts";
+export { type EncryptedTokenOptions, type EncryptedTokenReason, encryptedToken } from "./auth/encrypted-token.ts";
 export { type MemoryCredentialStoreOptions, memoryCredentialStore } from "./auth/memory.ts";
 export type { Revoke } from "./auth/revocation.ts";
 export { type SignedTokenOptions, type SignedTokenReason, signedToken } from "./auth/signed-token.ts";
@@ -32,6 +33,7 @@ export {
   type Health,
   type Listening,
   type ListenOptions,
+  type Rotation,
   type SocketsOf,
 } from "./endpoint.ts";
 export { type ErrorCode, errorTable, isPortcullisError, PortcullisError } from "./errors.ts";
@@ -65,6 +67,7 @@ export {
 export { type AnySocket, type ConnectRequest, defineSocket, type SocketDefinition } from "./socket/socket.ts";
 export type { TelemetryEvent, TelemetryEvents, TelemetryListener } from "./telemetry/events.ts";
 export { consoleLogger, type Logger, silentLogger } from "./telemetry/logger.ts";
+export type { SecretKey, SecretKeyBase } from "./token/ring.ts";
 export type { CredentialPlace } from "./transport/credential.ts";
 export { type Csrf, csrf } from "./transport/csrf.ts";
 export type {

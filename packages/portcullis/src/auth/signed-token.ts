@@ -58,6 +58,7 @@ export function signedToken(options: SignedTokenOptions): Authenticator<Identity
       subject,
       claims: verified.data,
       tokenId: tokenId(credential),
+      keyId: verified.keyId,
       issuedAt: verified.signedAt,
       expiresAt: verified.expiresAt,
     };
@@ -65,7 +66,8 @@ export function signedToken(options: SignedTokenOptions): Authenticator<Identity
   return Object.assign(authenticate, { maxAgeMs: maxAgeSeconds * 1_000 });
 }
 
-function subjectOf(data: unknown): string | null {
+/** The subject in what a token of ours holds; `null` without one. */
+export function subjectOf(data: unknown): string | null {
   if (typeof data === "string") return data === "" ? null : data;
   if (typeof data === "bigint" || (typeof data === "number" && Number.isInteger(data))) return String(data);
   if (typeof data !== "object" || data === null) return null;

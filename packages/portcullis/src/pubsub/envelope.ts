@@ -75,6 +75,7 @@ export class Envelopes {
   /** Any secret of the ring counts: nodes don't all get a new one at once. */
   #isGenuine(mac: Buffer, body: string): boolean {
     for (let index = 0; index < this.#keys.secretCount; index += 1) {
+      if (!this.#keys.isUsable(index)) continue;
       const expected = Buffer.from(macOf(this.#key(index), body));
       if (expected.length === mac.length && timingSafeEqual(expected, mac)) return true;
     }

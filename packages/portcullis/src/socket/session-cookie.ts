@@ -13,6 +13,7 @@ import { decryptMessage, ENCRYPTION_IV_BYTES, ENCRYPTION_KEY_BYTES, encryptMessa
 import { decodeTerm } from "../token/etf-decode.ts";
 import { encodeTerm } from "../token/etf-encode.ts";
 import { DerivedKeys, type KeyDerivation, type KeyDigest } from "../token/key.ts";
+import { SecretRing } from "../token/ring.ts";
 import { isSignedBy, signMessage, splitMessage } from "../token/verifier.ts";
 
 /** What a session holds. Read from a cookie it has no prototype: `__proto__` is a key like any other. */
@@ -78,7 +79,7 @@ export function createSessionCookies(
       );
   }
   if (secrets.length === 0) throw definitionError("Expected secretKeyBase to hold a secret, got an empty list.");
-  const keys = new DerivedKeys(secrets, 2 * secrets.length);
+  const keys = new DerivedKeys(new SecretRing(secrets), 2 * secrets.length);
   return Object.freeze({
     seal: (session: Session) => codec.seal(session, keys),
     open: (value: unknown) => codec.open(value, keys),
@@ -142,6 +143,7 @@ export class SessionCodec {
     const parts = splitMessage(value);
     if (parts === undefined) return undefined;
     for (let index = 0; index < keys.secretCount; index += 1) {
+      if (!keys.isUsable(index)) continue;
       if (isSignedBy(parts, keys.get(index, this.#salt, this.#derivation))) return fromBase64url(parts.payload);
     }
     return undefined;
@@ -149,6 +151,7 @@ export class SessionCodec {
 
   #decrypt(value: string, keys: DerivedKeys): Uint8Array | undefined {
     for (let index = 0; index < keys.secretCount; index += 1) {
+      if (!keys.isUsable(index)) continue;
       const message = decryptMessage(value, keys.get(index, this.#salt, this.#derivation).export());
       if (message !== undefined) return message;
     }

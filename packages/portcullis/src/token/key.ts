@@ -1,6 +1,7 @@
 /** Keys for signing and encrypting, derived from the secret key base and a salt, and remembered up to a bound. */
 
 import { createSecretKey, type KeyObject, pbkdf2Sync } from "node:crypto";
+import type { SecretRing } from "./ring.ts";
 
 /** Digest of the key derivation. It has no say in how tokens are signed. */
 export type KeyDigest = "sha1" | "sha224" | "sha256" | "sha384" | "sha512";
@@ -23,20 +24,30 @@ export function deriveKey(secretKeyBase: string, salt: string, derivation: KeyDe
  * unused goes first, so that salts which come from outside can cost time but not memory.
  */
 export class DerivedKeys {
-  readonly #secrets: readonly string[];
+  readonly #ring: SecretRing;
   readonly #keysCachedMax: number;
   readonly #derive: typeof deriveKey;
   readonly #keys: Map<string, KeyObject> = new Map();
 
-  constructor(secrets: readonly string[], keysCachedMax: number, derive: typeof deriveKey = deriveKey) {
-    this.#secrets = secrets;
+  constructor(ring: SecretRing, keysCachedMax: number, derive: typeof deriveKey = deriveKey) {
+    this.#ring = ring;
     this.#keysCachedMax = keysCachedMax;
     this.#derive = derive;
   }
 
   /** How many secrets there are; the one at 0 is the newest. */
   get secretCount(): number {
-    return this.#secrets.length;
+    return this.#ring.size;
+  }
+
+  /** Whether what the secret signed is still believed. */
+  isUsable(secretIndex: number): boolean {
+    return this.#ring.isUsable(secretIndex);
+  }
+
+  /** The secret's name. */
+  idOf(secretIndex: number): string {
+    return this.#ring.at(secretIndex).id;
   }
 
   /** How many keys are remembered. */
@@ -47,7 +58,7 @@ export class DerivedKeys {
   /** The key of one secret for one salt, derived at its first use. */
   get(secretIndex: number, salt: string, derivation: KeyDerivation): KeyObject {
     const { keyIterations, keyLength, keyDigest } = derivation;
-    const name = `${secretIndex}.${keyIterations}.${keyLength}.${keyDigest}.${salt}`;
+    const name = `${this.#ring.version}.${secretIndex}.${keyIterations}.${keyLength}.${keyDigest}.${salt}`;
     const cached = this.#keys.get(name);
     if (cached !== undefined) {
       // A Map keeps insertion order: putting a key back makes it the most recently used. Pointless while there is room.
@@ -57,9 +68,7 @@ export class DerivedKeys {
       }
       return cached;
     }
-    const secret = this.#secrets[secretIndex];
-    if (secret === undefined) throw new RangeError(`There is no secret ${secretIndex}.`);
-    const key = this.#derive(secret, salt, derivation);
+    const key = this.#derive(this.#ring.at(secretIndex).secret, salt, derivation);
     if (this.#keys.size >= this.#keysCachedMax) {
       for (const oldest of this.#keys.keys()) {
         this.#keys.delete(oldest);

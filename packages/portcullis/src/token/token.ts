@@ -17,6 +17,7 @@ import { fromBase64url } from "./base64url.ts";
 import { decryptMessage, ENCRYPTION_IV_BYTES, ENCRYPTION_KEY_BYTES, encryptMessage } from "./encryptor.ts";
 import { decodeEnvelope, encodeEnvelope, judgeAge, MAX_AGE_DEFAULT_SECONDS } from "./envelope.ts";
 import { DerivedKeys, type KeyDerivation, type KeyDigest } from "./key.ts";
+import { type SecretKeyBase, SecretRing } from "./ring.ts";
 import type { TermBounds } from "./term.ts";
 import { isSignedBy, signMessage, splitMessage } from "./verifier.ts";
 
@@ -43,9 +44,9 @@ export interface KeyOptions {
 export interface TokensOptions extends KeyOptions {
   /**
    * The secret every key is derived from, at least 20 bytes, better 64 random ones; or several, the newest first: the first
-   * signs and encrypts, all of them verify and decrypt. A secret taken off the list refuses its tokens at once.
+   * signs and encrypts, all of them verify and decrypt, each until its `notAfter`.
    */
-  readonly secretKeyBase: string | readonly string[];
+  readonly secretKeyBase: SecretKeyBase;
   /** The clock, epoch ms. Default `Date.now`. */
   readonly now?: (() => number) | undefined;
   /** Derived keys remembered, one per secret, salt and key options in use. Default 100, at least 1. */
@@ -83,6 +84,8 @@ export type TokenResult =
       readonly signedAt: number;
       /** Epoch ms, the last at which it counts; `Infinity` when it always does. */
       readonly expiresAt: number;
+      /** The id of the secret it was made with. */
+      readonly keyId: string;
     }
   | {
       readonly ok: false;
@@ -120,7 +123,6 @@ export interface Tokens {
   decrypt(salt: string, token: unknown, options?: VerifyOptions): TokenResult;
 }
 
-const SECRET_BYTES_MIN = 20;
 const DIGESTS: readonly string[] = ["sha1", "sha224", "sha256", "sha384", "sha512"] satisfies readonly KeyDigest[];
 const MISSING: TokenResult = Object.freeze({ ok: false, reason: "missing" });
 const INVALID: TokenResult = Object.freeze({ ok: false, reason: "invalid" });
@@ -143,8 +145,12 @@ const BOUNDS_DEFAULT: TokenBounds = {
  * tokens.verify("other salt", token); // { ok: false, reason: "invalid" }
  */
 export function createTokens(options: TokensOptions): Tokens {
-  const secrets = checkedSecrets(options.secretKeyBase);
-  const keys = new DerivedKeys(secrets, checkedInteger("keysCachedMax", options.keysCachedMax ?? 100, 1));
+  return createTokensOf(new SecretRing(options.secretKeyBase, options.now), options);
+}
+
+/** Tokens of secrets that are exchanged elsewhere. Throws as {@link createTokens} does. */
+export function createTokensOf(ring: SecretRing, options: Omit<TokensOptions, "secretKeyBase">): Tokens {
+  const keys = new DerivedKeys(ring, checkedInteger("keysCachedMax", options.keysCachedMax ?? 100, 1));
   const bounds = checkedBounds(options.bounds);
   const now = options.now ?? Date.now;
   const derivationDefault = derivationOf(options, { keyIterations: 1000, keyLength: 32, keyDigest: "sha256" });
@@ -155,7 +161,7 @@ export function createTokens(options: TokensOptions): Tokens {
     return encodeEnvelope(data, signedAt, maxAgeSeconds, bounds);
   }
 
-  function open(message: Uint8Array | undefined, verifying: VerifyOptions): TokenResult {
+  function open(message: Uint8Array | undefined, keyId: string, verifying: VerifyOptions): TokenResult {
     const envelope = message === undefined ? undefined : decodeEnvelope(message, bounds);
     if (envelope === undefined) return INVALID;
     const age = judgeAge(
@@ -164,7 +170,8 @@ export function createTokens(options: TokensOptions): Tokens {
       now(),
       verifying.clockSkewMs ?? 0,
     );
-    return age.ok ? { ok: true, data: envelope.data, signedAt: age.signedAt, expiresAt: age.expiresAt } : age;
+    if (!age.ok) return age;
+    return { ok: true, data: envelope.data, signedAt: age.signedAt, expiresAt: age.expiresAt, keyId };
   }
 
   function checkLength(token: string): string {
@@ -186,7 +193,8 @@ export function createTokens(options: TokensOptions): Tokens {
       const parts = splitMessage(token);
       if (parts === undefined) return INVALID;
       for (let index = 0; index < keys.secretCount; index++) {
-        if (isSignedBy(parts, keys.get(index, salt, derivation))) return open(fromBase64url(parts.payload), verifying);
+        if (!keys.isUsable(index) || !isSignedBy(parts, keys.get(index, salt, derivation))) continue;
+        return open(fromBase64url(parts.payload), keys.idOf(index), verifying);
       }
       return INVALID;
     },
@@ -203,8 +211,9 @@ export function createTokens(options: TokensOptions): Tokens {
       if (token === undefined || token === null) return MISSING;
       if (typeof token !== "string" || token.length > bounds.tokenCharactersMax) return INVALID;
       for (let index = 0; index < keys.secretCount; index++) {
+        if (!keys.isUsable(index)) continue;
         const message = decryptMessage(token, keys.get(index, salt, derivation).export());
-        if (message !== undefined) return open(message, verifying);
+        if (message !== undefined) return open(message, keys.idOf(index), verifying);
       }
       return INVALID;
     },
@@ -225,19 +234,6 @@ export function tokenId(token: string): string {
   if (signed === undefined) for (const part of token.split(".", 6)) hash.update(fromBase64url(part) ?? part);
   else hash.update(signed);
   return hash.digest("base64url");
-}
-
-function checkedSecrets(secretKeyBase: string | readonly string[]): readonly string[] {
-  const secrets = Array.isArray(secretKeyBase) ? [...secretKeyBase] : [secretKeyBase];
-  if (secrets.length > 0 && secrets.every(isSecret)) return secrets;
-  throw new TypeError(
-    `secretKeyBase must be a string of at least ${SECRET_BYTES_MIN} bytes, or a list of such strings. It is often unset in the environment. ` +
-      "Generate one with: node -e \"console.log(require('node:crypto').randomBytes(48).toString('base64'))\"",
-  );
-}
-
-function isSecret(secret: unknown): boolean {
-  return typeof secret === "string" && Buffer.byteLength(secret) >= SECRET_BYTES_MIN;
 }
 
 function checkedSalt(salt: string): string {

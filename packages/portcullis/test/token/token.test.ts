@@ -45,6 +45,7 @@ describe.each(PAIRS)("%s and %s", (write, read) => {
       data: { userId: 1 },
       signedAt: SIGNED_AT,
       expiresAt: SIGNED_AT + 60_000,
+      keyId: expect.stringMatching(/^[\w-]{8}$/),
     });
   });
 
@@ -104,7 +105,13 @@ describe.each(PAIRS)("%s and %s", (write, read) => {
     ]) {
       expect(Object.keys(result)).toEqual(["ok", "reason"]);
     }
-    expect(Object.keys(tokensAt(SIGNED_AT)[read](SALT, token))).toEqual(["ok", "data", "signedAt", "expiresAt"]);
+    expect(Object.keys(tokensAt(SIGNED_AT)[read](SALT, token))).toEqual([
+      "ok",
+      "data",
+      "signedAt",
+      "expiresAt",
+      "keyId",
+    ]);
   });
 
   describe("age", () => {
