@@ -13,7 +13,7 @@ export const nodeLines: readonly ["24", "26"] = ["24", "26"];
 /** Which tests run under each line: what meets the network or the runtime. Style, packing and types don't change. */
 const wireTests = {
   filters: ["packages/portcullis/test/", "conformance/"],
-  exclude: "packages/portcullis/test/{tidy,package,types}/**",
+  exclude: "packages/portcullis/test/{tidy,package,types,fuzz}/**",
 };
 
 /**
