@@ -42,7 +42,7 @@ interface Named extends SessionAddress {
 export class LongPollTransport implements Route {
   readonly mount: Mount;
   readonly match: LongPollMount["match"];
-  readonly connections = new ConnectionSet<LongPollSession>();
+  readonly connections: ConnectionSet<LongPollSession> = new ConnectionSet();
   #closing = false;
   readonly #options: LongPollMount;
   readonly #events: TransportEvents;

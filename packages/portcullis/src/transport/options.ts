@@ -145,9 +145,9 @@ export interface MountOptions {
   readonly longpoll?: boolean | LongPollOptions;
 }
 
-export const int31Max = 2 ** 31 - 1;
+export const int31Max: number = 2 ** 31 - 1;
 
-export const knownKeys = new Set<string>([
+export const knownKeys: ReadonlySet<string> = new Set<string>([
   "socket",
   "channels",
   "origins",
@@ -167,7 +167,7 @@ export const knownKeys = new Set<string>([
   "websocket",
   "longpoll",
 ] satisfies (keyof MountOptions)[]);
-export const knownWebSocketKeys = new Set<string>([
+export const knownWebSocketKeys: ReadonlySet<string> = new Set<string>([
   "path",
   "origins",
   "idleTimeoutMs",
@@ -175,7 +175,7 @@ export const knownWebSocketKeys = new Set<string>([
   "outgoingBytesMax",
   "deflate",
 ] satisfies (keyof WebSocketOptions)[]);
-export const knownLongPollKeys = new Set<string>([
+export const knownLongPollKeys: ReadonlySet<string> = new Set<string>([
   "path",
   "origins",
   "windowMs",

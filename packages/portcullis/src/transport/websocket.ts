@@ -34,7 +34,7 @@ export class WebSocketTransport {
   readonly #mount: Mount;
   readonly #options: WebSocketMount;
   readonly #server: WebSocketServer;
-  readonly connections = new ConnectionSet<WebSocketConnection>();
+  readonly connections: ConnectionSet<WebSocketConnection> = new ConnectionSet();
   readonly #events: TransportEvents;
   #cancelSweep: (() => void) | null = null;
   #corked: Duplex[] = [];
