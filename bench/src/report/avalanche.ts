@@ -130,7 +130,7 @@ function overlaps(results: AvalancheResults): readonly string[] {
     `${secondsText(typical(runs, ({ awayMs }) => awayMs.p50))} (longest ${secondsText(typical(runs, ({ awayMs }) => awayMs.max))})`;
   const most = Math.max(...results.runs.map(({ peakSecond }) => peakSecond));
   return [
-    `- **Batches pay when somebody else is there already, and they come more slowly than that one lets in.** Here that is some ${whole(most)} connections a second. At ${whole(perSecond(gentlest.deploy))} a second half of the clients were away for no more than ${away(gentlest.runs)}, all at once ${away(atOnce.runs)}; the peak is ${whole(typical(gentlest.runs, ({ peakSecond }) => peakSecond))} a second in place of ${whole(typical(atOnce.runs, ({ peakSecond }) => peakSecond))}. The whole takes as long as the batches do.`,
+    `- **Batches pay when somebody else is there already, and they come more slowly than that one lets in.** Here that is at most ${whole(most)} connections a second. At ${whole(perSecond(gentlest.deploy))} a second half of the clients were away for no more than ${away(gentlest.runs)}, all at once ${away(atOnce.runs)}; the peak is ${whole(typical(gentlest.runs, ({ peakSecond }) => peakSecond))} a second in place of ${whole(typical(atOnce.runs, ({ peakSecond }) => peakSecond))}. The whole takes as long as the batches do.`,
   ];
 }
 
@@ -164,7 +164,7 @@ function repeated({ runs }: AvalancheResults): readonly string[] {
   const total = sum(runs, ({ pushes }) => pushes.acknowledged);
   const twice = sum(runs, ({ pushes }) => pushes.repeated);
   return [
-    `- Of ${whole(total)} acknowledged pushes ${whole(twice)} are in the file twice: handled, but the reply was lost with the connection, so the client pushed again. A push is done at least once, never "exactly once".`,
+    `- A push whose reply is lost with the connection is pushed again and handled twice: ${whole(twice)} of ${whole(total)} here, because what was handled is answered before the connection ends. Nothing promises that it is handled only once.`,
   ];
 }
 

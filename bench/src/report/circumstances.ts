@@ -18,15 +18,17 @@ export function measuredOn(
   return `- ${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, kernel ${machine.kernel}, Node ${machine.node}; ${packages.join(", ")}. Measured ${measuredAt.slice(0, 10)}${scale === "full" ? "" : ` (a ${scale} run)`}, load average at the start ${loadAtStart.toFixed(2)}. Loopback, no TLS, no compression. ${pinned ? `All of the server's processes share one core, the ${generators} generators another.` : "Nothing was pinned to a core."}`;
 }
 
-/** Nothing where the machine was quiet. */
+/** What the neighbours took. Nothing where the system does not tell. */
 export function disturbance(runs: readonly Shared[]): readonly string[] {
   const shares = runs.flatMap(({ wallMs, othersCpuUs }) =>
     othersCpuUs === null ? [] : [othersCpuUs / wallMs / 1_000],
   );
-  const share = shares.length === 0 ? 0 : median(shares);
-  return share > disturbedShare
-    ? [
-        `- **Provisional times**: other processes used ${Math.round(share * 100)} % of a core during the median run. Bytes and frames are counts and don't mind; times and CPU do.`,
-      ]
-    : [];
+  if (shares.length === 0) return [];
+  const share = median(shares);
+  const line = `Other processes used ${Math.round(share * 100)} % of a core during the median run.`;
+  return [
+    share > disturbedShare
+      ? `- **Provisional times**. ${line} Bytes and frames are counts and don't mind; times and CPU do.`
+      : `- ${line}`,
+  ];
 }

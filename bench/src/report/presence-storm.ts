@@ -108,10 +108,11 @@ function findings(results: StormResults): string {
 
 function lineOf(runs: readonly StormRun[]): readonly string[] {
   const line = fit(runs);
+  const long = runs.some(({ diffs }) => diffs.some(({ bytes }) => bytes > 65_536));
   return line === undefined
     ? []
     : [
-        `- **Linear: the diff of a window.** Over all ${whole(line.windows)} windows it has ${significant(line.bytesAtNone)} + ${line.bytesPerJoin.toFixed(2)} × (joins in the window) bytes; the worst of them is ${line.worstResidual.toFixed(2)} bytes off. Each member gets one diff a window, so a window costs (members) × (that), and no window's bytes depend on another's.`,
+        `- **Linear: the diff of a window.** Over all ${whole(line.windows)} windows it has ${significant(line.bytesAtNone)} + ${line.bytesPerJoin.toFixed(2)} × (joins in the window) bytes; the worst of them is ${line.worstResidual.toFixed(2)} bytes off${long ? " (a frame of 65,536 bytes or more has a header six bytes longer)" : ""}. Each member gets one diff a window, so a window costs (members) × (that), and no window's bytes depend on another's.`,
       ];
 }
 
@@ -139,7 +140,12 @@ function perJoin({ diff, diffs }: StormRun): string {
 function stateOf(runs: readonly StormRun[], { storm, state, diff }: StormRun): string {
   const each = runs.map((run) => run.state.bytes / listedPresences(run.storm));
   const total = (100 * state.bytes) / (state.bytes + diff.bytes);
-  return `- **Not linear: the state.** Who joins gets everybody who is there: ${bytesText(state.bytes / state.frames)} for one joiner of the largest room, ${Math.min(...each).toFixed(1)} to ${Math.max(...each).toFixed(1)} bytes for each presence in it. A storm of n into a room of m costs n × (m + n/2) entries of state, ${bytesText(state.bytes)} for ${whole(storm.joins)} into ${whole(storm.members)} (${total.toFixed(0)} % of all its presence bytes), whatever the window: that is what \`presence_state\` of Phoenix's protocol is. The server works as much: it lists and writes out everybody, again for each joiner.`;
+  return `- **Not linear: the state.** Who joins gets everybody who is there: ${bytesText(state.bytes / state.frames)} for one joiner of the largest room, ${rangeText(each)} bytes for each presence in it. A storm of n into a room of m costs n × (m + n/2) entries of state, ${bytesText(state.bytes)} for ${whole(storm.joins)} into ${whole(storm.members)} (${total.toFixed(0)} % of all its presence bytes), whatever the window: that is what \`presence_state\` of Phoenix's protocol is. The server works as much: it lists and writes out everybody, again for each joiner.`;
+}
+
+function rangeText(values: readonly number[]): string {
+  const [least, most] = [Math.min(...values).toFixed(1), Math.max(...values).toFixed(1)];
+  return least === most ? least : `${least} to ${most}`;
 }
 
 function lateness({ storm, diffsMade, tookMs }: StormRun): string {
@@ -166,6 +172,6 @@ function unsound({ runs }: StormResults): readonly string[] {
       ]
     : bad.map(
         ({ storm, lost, wrong, lastWords, tookMs }) =>
-          `- **Unsound**: ${storm.mode}, ${whole(storm.joins)} into ${whole(storm.members)}: ${lost} lost, ${wrong} wrong${lastWords === "" ? "" : ` (${lastWords})`}.${tookMs > idleTimeoutMs ? ` Busy for ${secondsText(tookMs)}, the server read no heartbeats for longer than its idle timeout and took clients for gone.` : ""}`,
+          `- **Unsound**: ${storm.mode}, ${whole(storm.joins)} into ${whole(storm.members)}: ${whole(lost)} lost, ${whole(wrong)} wrong${lastWords === "" ? "" : ` (${lastWords})`}.${tookMs > idleTimeoutMs ? ` Busy for ${secondsText(tookMs)}, the server read no heartbeats for longer than its idle timeout and took clients for gone.` : ""}`,
       );
 }
