@@ -113,6 +113,11 @@ export interface ListenOptions {
   readonly host?: string;
   /** Certificate and key, for `https` and `wss`. */
   readonly tls?: TlsOptions;
+  /**
+   * Connections the kernel may hold for us while we are busy. Default 4,096, of which the system may allow fewer
+   * (`net.core.somaxconn`): after a deploy everybody comes at once, and who doesn't fit in comes a second or more later.
+   */
+  readonly backlog?: number;
 }
 
 /** A listening endpoint. */
@@ -236,7 +241,8 @@ export interface Endpoint<Sockets = unknown> extends EndpointHandle {
   readonly handler: Handler;
   /**
    * Stops gently: refuses upgrades with 503, lets the connections of each mount go in batches (its `drain` option) with
-   * 1012, upon which clients come back to another process, and then closes.
+   * 1012, upon which clients come back to another process, and then closes. Where a successor listens on the same port
+   * already, stop listening first, `await listening.close()`, so that nobody comes back here to be refused.
    */
   drain(): Promise<void>;
   /**
@@ -259,6 +265,8 @@ export interface Endpoint<Sockets = unknown> extends EndpointHandle {
 /** The types of an endpoint's sockets, for a client: `type App = SocketsOf<typeof endpoint>`. */
 export type SocketsOf<Of> = Of extends { readonly "~sockets"?: infer Sockets } ? NonNullable<Sockets> : never;
 
+/** Node's own is 511. */
+const backlogDefault = 4_096;
 /** How long `close()` waits for clients to answer before it cuts them. */
 const closeGraceMs = 5_000;
 /** Keys of session cookies and of the bus that are remembered: one for each kind and secret. */
@@ -477,7 +485,7 @@ class RunningEndpoint implements Endpoint<never> {
     return () => this.#pubsub.unsubscribe(topic, subscriber);
   }
 
-  async listen({ port, host, tls }: ListenOptions): Promise<Listening> {
+  async listen({ port, host, tls, backlog = backlogDefault }: ListenOptions): Promise<Listening> {
     if (this.#closed) throw new Error("This endpoint was closed, and takes no more connections. Define a new one.");
     const timeouts = {
       headersTimeout: headersTimeoutMs,
@@ -499,7 +507,7 @@ class RunningEndpoint implements Endpoint<never> {
     server.once("error", forget);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(port, host, () => {
+      server.listen(port, host, backlog, () => {
         server.off("error", forget);
         server.off("error", reject);
         resolve();
