@@ -19,14 +19,21 @@ export function readBody(
   if (Number(request.headers["content-length"] ?? 0) > limits.bytesMax) return Promise.resolve("too_large");
   if (request.readableEnded || request.readableDidRead) return Promise.resolve("read_before");
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
+    // One buffer that grows: kept by themselves, chunks of a byte each would take a hundred times what they hold.
+    let buffer: Buffer = Buffer.alloc(0);
     let bytes = 0;
     const onData = (chunk: Buffer): void => {
+      const from = bytes;
       bytes += chunk.length;
-      if (bytes > limits.bytesMax) finish("too_large");
-      else chunks.push(chunk);
+      if (bytes > limits.bytesMax) return finish("too_large");
+      if (from === 0) {
+        buffer = chunk;
+        return;
+      }
+      if (bytes > buffer.length) buffer = grown(buffer.subarray(0, from), bytes);
+      chunk.copy(buffer, from);
     };
-    const onEnd = (): void => finish(Buffer.concat(chunks, bytes));
+    const onEnd = (): void => finish(buffer.subarray(0, bytes));
     const onGone = (): void => finish("gone");
     const cancel = limits.clock.after(limits.timeoutMs, () => finish("late"));
     const finish = (result: Buffer | BodyFault): void => {
@@ -42,6 +49,13 @@ export function readBody(
     request.on("close", onGone);
     request.on("error", onGone);
   });
+}
+
+/** The same bytes with room for `bytes`, and for as many again as there are. */
+function grown(buffer: Buffer, bytes: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(Math.max(bytes, buffer.length * 2));
+  buffer.copy(larger);
+  return larger;
 }
 
 /** Why a body holds no frames. */
@@ -74,11 +88,15 @@ export function readFrames(
   if (contentType !== "application/x-ndjson") return body.length > limits.frameBytesMax ? "too_large" : [text];
   const frames: FrameData[] = [];
   for (let from = 0; from < text.length; ) {
+    // After the last line break, say, nothing was said. A body of nothing else must not cost more than its bytes.
+    if (isLineBreak(text, from)) {
+      from += 1;
+      continue;
+    }
     const end = text.indexOf("\n", from);
-    const line = text.slice(from, end === -1 ? text.length : end);
-    from = end === -1 ? text.length : end + 1;
-    // After the last line break, say: nothing was said.
-    if (line === "") continue;
+    const next = end === -1 ? text.length : end;
+    const line = text.slice(from, text.endsWith("\r", next) ? next - 1 : next);
+    from = next;
     if (frames.length === limits.batchMax) return "too_many";
     const frame = line.startsWith("[") ? line : fromBase64(line);
     if (frame === null) return "unreadable";
@@ -86,6 +104,11 @@ export function readFrames(
     frames.push(frame);
   }
   return frames;
+}
+
+function isLineBreak(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code === 10 || (code === 13 && text.charCodeAt(at + 1) === 10);
 }
 
 function fromBase64(line: string): Uint8Array | null {
