@@ -1,0 +1,72 @@
+/**
+ * Encrypted tokens with an age, as Phoenix.Token makes them: for what the client itself is not to read.
+ *
+ * @module
+ */
+
+import { type Rejection, reject } from "../outcome.ts";
+import { tokenId } from "../token/token.ts";
+import type { AuthenticateRequest, Authenticator, Identity } from "./authenticator.ts";
+import { subjectOf } from "./signed-token.ts";
+
+/** Options of {@link encryptedToken}. */
+export interface EncryptedTokenOptions {
+  /** What the token was encrypted for: one made under another salt is refused. */
+  readonly salt: string;
+  /** How old a token may be, in seconds. `Infinity` has to be written out. */
+  readonly maxAgeSeconds: number;
+  /** How far in the future a token may be encrypted, in milliseconds, for clocks that differ. Default 2,000. */
+  readonly clockSkewMs?: number;
+}
+
+/** Refusals of {@link encryptedToken}. */
+export type EncryptedTokenReason = "missing" | "invalid" | "expired";
+
+/**
+ * Authenticates by a token that `endpoint.tokens.encrypt(salt, data)`, or Phoenix.Token with the same secret, has made. A
+ * token that was only signed is refused, whatever its salt.
+ *
+ * The subject is found in the data as `signedToken` finds it. Refuses with `missing`, `invalid` (not genuine, for another
+ * salt, from the future, without a subject) or `expired`.
+ *
+ * @example
+ * ```ts
+ * defineSocket({
+ *   authenticate: encryptedToken({ salt: "user socket", maxAgeSeconds: 86_400 }),
+ *   connect: ({ identity }) => ({ userId: identity.subject }),
+ * });
+ * ```
+ *
+ * @throws TypeError when `salt` is empty or `maxAgeSeconds` is not a positive number.
+ */
+export function encryptedToken(
+  options: EncryptedTokenOptions,
+): Authenticator<Identity | Rejection<EncryptedTokenReason>> {
+  const { salt, maxAgeSeconds, clockSkewMs = 2_000 } = options;
+  if (typeof salt !== "string" || salt === "")
+    throw new TypeError("Expected `salt` of encryptedToken to be a non-empty string.");
+  if (!(maxAgeSeconds > 0)) {
+    throw new TypeError(
+      `Expected \`maxAgeSeconds\` of encryptedToken to be a positive number of seconds, got ${String(maxAgeSeconds)}. Write Infinity if tokens are never to lapse.`,
+    );
+  }
+  const authenticate = ({ credential, tokens }: AuthenticateRequest): Identity | Rejection<EncryptedTokenReason> => {
+    const opened = tokens.decrypt(salt, credential, { maxAgeSeconds, clockSkewMs });
+    if (!opened.ok) return reject(opened.reason);
+    const subject = subjectOf(opened.data);
+    if (subject === null || credential === null) return reject("invalid");
+    return {
+      authenticator: "encryptedToken",
+      issuer: null,
+      tenant: null,
+      subject,
+      claims: opened.data,
+      tokenId: tokenId(credential),
+      keyId: opened.keyId,
+      issuedAt: opened.signedAt,
+      expiresAt: opened.expiresAt,
+    };
+  };
+  // One that was encrypted by a clock ahead of this one lives as much longer.
+  return Object.assign(authenticate, { maxAgeMs: maxAgeSeconds * 1_000 + clockSkewMs });
+}
