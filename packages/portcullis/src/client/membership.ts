@@ -53,9 +53,11 @@ export class Membership {
   readonly #host: MembershipHost;
   readonly #holders = new Set<Holder>();
   readonly #params: () => unknown;
-  /** The first answer, or the last one once there have been several. */
+  /** What the server answers to the join that is under way, or answered to the last one. */
   reply: Promise<unknown>;
+  /** How to settle it; `null` once it is. */
   #settle: { readonly resolve: (reply: unknown) => void; readonly reject: (error: unknown) => void } | null = null;
+  #joinedBefore = false;
   #status: ChannelStatus = { state: "joining", reason: null, reply: null };
   #joinRef: string | null = null;
   readonly #pushes: Pushes;
@@ -68,11 +70,7 @@ export class Membership {
     this.topic = topic;
     this.#params = params;
     this.#pushes = new Pushes(topic, host.clock, host.pushesMax);
-    this.reply = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-    });
-    // The status tells too, so that nobody has to catch a join they don't wait for.
-    this.reply.catch(() => {});
+    this.reply = this.#promise();
   }
 
   get status(): ChannelStatus {
@@ -157,7 +155,7 @@ export class Membership {
     if (status !== "ok") return this.#failed(toFailure(response));
     this.#host.rejoining.reset();
     this.#host.joined();
-    if (this.#settle === null) this.reply = Promise.resolve(response);
+    this.#joinedBefore = true;
     this.#settle?.resolve(response);
     this.#settle = null;
     this.#become("joined", null, response);
@@ -169,7 +167,7 @@ export class Membership {
   #failed(failure: Failure): void {
     this.#joinRef = null;
     const recovers = failure.code === "timeout" || failure.reason === reasons.joinCrashed;
-    if (this.#settle !== null || !recovers) return this.end(failure);
+    if (!this.#joinedBefore || !recovers) return this.end(failure);
     this.#become("waiting", failure.reason);
     this.#rejoinLater();
   }
@@ -183,8 +181,18 @@ export class Membership {
     this.#cancelJoin();
     this.#joinRef = null;
     this.#pushes.failSent(reason);
+    if (this.#settle === null) this.reply = this.#promise();
     // One that was never joined is still on its way to the first time.
-    if (this.#settle === null) this.#become("waiting", reason);
+    if (this.#joinedBefore) this.#become("waiting", reason);
+  }
+
+  #promise(): Promise<unknown> {
+    const promise = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    // The status tells too, so that nobody has to catch a join they don't wait for.
+    promise.catch(() => {});
+    return promise;
   }
 
   #tellServer(): void {

@@ -80,6 +80,7 @@ export class ScriptedServer {
   /** Handshakes are left without an answer. */
   silent = false;
   readonly #server: Server;
+  readonly #unanswered = new Set<Duplex>();
   readonly #sockets = new WebSocketServer({
     noServer: true,
     handleProtocols: (names) => names.has("phoenix") && "phoenix",
@@ -99,7 +100,7 @@ export class ScriptedServer {
     server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.upgrades.add(request);
       socket.on("error", () => {});
-      if (this.silent) return;
+      if (this.silent) return void this.#unanswered.add(socket);
       if (this.refusal !== undefined) return void socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
       this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
         this.peers.add(new Peer(webSocket, tokenOf(request)));
@@ -120,6 +121,7 @@ export class ScriptedServer {
 
   async stop(): Promise<void> {
     for (const client of this.#sockets.clients) client.terminate();
+    for (const socket of this.#unanswered) socket.destroy();
     await new Promise((resolve) => {
       this.#server.close(resolve);
       this.#server.closeAllConnections();

@@ -14,6 +14,8 @@ import { z } from "zod";
 import { FakeClock } from "../../support/clock.ts";
 
 export const salt = "user socket";
+/** Its last tenth, and the grace after it, come before the server takes a silent client for gone. */
+export const maxAgeSeconds = 50;
 
 const openSocket = defineSocket();
 let crashes = 0;
@@ -45,7 +47,7 @@ const room = openSocket
   });
 
 const privateSocket = defineSocket({
-  authenticate: signedToken({ salt, maxAgeSeconds: 600 }),
+  authenticate: signedToken({ salt, maxAgeSeconds }),
   connect({ identity }) {
     if (identity.subject === "mallory") return reject("banned");
     if (identity.subject === "busy") return reject("overloaded", { retry: { afterMs: 5_000 } });

@@ -11,6 +11,8 @@ export interface Tested<Mount = unknown> {
   readonly statuses: Inbox<ClientStatus>;
   /** Everything that left the client: addresses, subprotocols, headers, frames. */
   readonly sent: Inbox<string>;
+  /** Every text frame that came, once the client has seen it. */
+  readonly received: Inbox<string>;
   /** Resolves with the next status of this state that nobody has waited for. */
   next(state: ClientState): Promise<ClientStatus>;
   /** Sockets it has opened and not yet seen the end of. */
@@ -23,6 +25,7 @@ const clients: Client[] = [];
 export function testedClient<Mount = unknown>(url: string, options: ClientOptions = {}): Tested<Mount> {
   const clock = new FakeClock();
   const sent = new Inbox<string>();
+  const received = new Inbox<string>();
   const sockets = new Set<WebSocket>();
   class RecordedWebSocket extends WebSocket {
     constructor(address: string, protocols: string[]) {
@@ -30,6 +33,7 @@ export function testedClient<Mount = unknown>(url: string, options: ClientOption
       sent.add(JSON.stringify([address, protocols]));
       sockets.add(this);
       this.on("close", () => sockets.delete(this));
+      this.on("message", (data: Buffer, isBinary) => isBinary || received.add(data.toString()));
     }
 
     override send(data: string | Uint8Array): void {
@@ -56,6 +60,7 @@ export function testedClient<Mount = unknown>(url: string, options: ClientOption
     clock,
     statuses,
     sent,
+    received,
     sockets,
     async next(state) {
       for (;;) {
