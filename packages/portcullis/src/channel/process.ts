@@ -93,6 +93,8 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   #abort: AbortController | null = null;
   #pendingEnd: LeaveReason | null = null;
   #replaced = false;
+  /** Being expelled: nothing of it reaches the client any more. */
+  #muted = false;
 
   constructor(
     host: ChannelHost,
@@ -284,7 +286,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
 
   /** A broadcast on the channel's topic (Subscriber). */
   deliver(broadcast: Broadcast): void {
-    if (this.#state !== "joined") return;
+    if (this.#state !== "joined" || this.#muted) return;
     if (this.runtime.interceptors.has(broadcast.event)) {
       this.#post({ kind: "intercept", event: broadcast.event, payload: broadcast.payload });
       return;
@@ -436,7 +438,11 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   #write(frame: FrameData): void {
     // The farewell of a replaced instance comes after the reply to the join that replaced it.
     if (this.#replaced) this.#host.writeLater(frame);
-    else this.#host.write(frame, this);
+    else this.#say(frame);
+  }
+
+  #say(frame: FrameData): void {
+    if (!this.#muted) this.#host.write(frame, this);
   }
 
   #stop(
@@ -461,19 +467,40 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   }
 
   /** A graceful end: `phx_close`, and then the leave hook, which may still push. */
-  #close(reason: LeaveReason, farewell: object = {}): void {
+  #close(reason: LeaveReason): void {
     if (!this.#begin(reason)) return;
-    this.#host.write(this.#closeFrame(closeEvent, farewell), this);
+    this.#say(this.closeFrame());
     this.#runLeaveHook(reason);
   }
 
-  /** Who is connected may not be here any more: `phx_close` with the reason, upon which clients don't rejoin. */
+  /**
+   * Who is connected may not be here any more: `phx_close` with the reason, upon which clients don't rejoin, and nothing after
+   * it. One that has ended by itself meanwhile is told so all the same, in place of what it said last.
+   */
   expel(farewell: object): void {
-    this.#suspended = false;
-    if (!this.#busy) return this.#close({ kind: "unauthorized" }, farewell);
-    if (!this.#begin({ kind: "unauthorized" })) return;
-    this.#host.write(this.#closeFrame(closeEvent, farewell), this);
-    this.#pendingEnd = { kind: "unauthorized" };
+    const reason: LeaveReason = { kind: "unauthorized" };
+    const begun = this.#begin(reason);
+    this.mute();
+    this.#host.write(this.#farewellFrame(farewell), this);
+    if (!begun) return;
+    if (this.#busy) this.#pendingEnd = reason;
+    else this.#runLeaveHook(reason);
+  }
+
+  /** From here on the client hears nothing of this channel, but for a farewell. What runs goes on. */
+  mute(): void {
+    this.#muted = true;
+  }
+
+  /** With details of the program's own, which may be what no frame can hold. */
+  #farewellFrame(farewell: object): FrameData {
+    try {
+      return this.#closeFrame(closeEvent, farewell);
+    } catch (error) {
+      const message = `authorize of the channel "${this.runtime.pattern}" gave a reason that can't be sent: ${describe(error)}`;
+      this.#host.warn(this, "farewell", message);
+      return this.#closeFrame(closeEvent, { reason: reasons.unauthorized });
+    }
   }
 
   /** An end by failure: the leave hook first, then `phx_error`, upon which clients rejoin. */
@@ -481,7 +508,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     const reason: LeaveReason = { kind: "error", error };
     if (!this.#begin(reason)) return;
     this.#host.crashed(this, error);
-    const farewell = (): void => this.#host.write(this.#closeFrame(errorEvent, { reason: reasons.channelCrash }), this);
+    const farewell = (): void => this.#say(this.#closeFrame(errorEvent, { reason: reasons.channelCrash }));
     if (!this.#busy) return this.#runLeaveHook(reason, farewell);
     // From outside of a handler that is still running: the hook has its turn after it, the client is told now.
     farewell();

@@ -86,6 +86,8 @@ export class Connection implements ChannelHost {
   readonly #context: ConnectionContext;
   readonly #sink: Sink;
   readonly #channels = new Map<string, ChannelProcess>();
+  /** Those that ended while what they said is held back: whether it may be said is still to be asked. */
+  #gone: ChannelProcess[] = [];
   /** Frames that wait, in order, until a join is answered. */
   #held: FrameData[] = [];
   /** Why frames are held: a join being answered, or an old instance being waited for. */
@@ -181,7 +183,7 @@ export class Connection implements ChannelHost {
    * client is still there.
    */
   #passes(data: FrameData): boolean {
-    if (this.#standing === null || this.#renewing || typeof data !== "string" || !data.includes(passWord)) return false;
+    if (this.#standing === null || typeof data !== "string" || !data.includes(passWord)) return false;
     try {
       const { topic, event } = this.serializer.decode(data);
       return topic === connectionTopic && (event === authEvent || (event === heartbeatEvent && this.#lapsed));
@@ -330,6 +332,7 @@ export class Connection implements ChannelHost {
     }
     if (answer.status === "ok") this.#channels.set(process.topic, process);
     else process.end({ kind: "closed" });
+    if (this.#lapsed) process.suspend();
     this.write(frame, process);
     // The farewell of the instance it replaces comes after the reply, and before anything the new one says.
     this.#writeLate(process);
@@ -390,6 +393,7 @@ export class Connection implements ChannelHost {
       lapse: () => {
         this.#lapsed = true;
         this.#outbox.stop();
+        for (const process of this.#channels.values()) process.suspend();
         telemetry.emit("credential.lapsed", { mount });
       },
       renew: (assigns) => this.#renew(assigns),
@@ -403,8 +407,9 @@ export class Connection implements ChannelHost {
     this.#assigns = assigns;
     this.#generation += 1;
     this.#renewing = true;
+    this.#lapsed = false;
     this.#outbox.stop();
-    const processes = [...this.#channels.values()];
+    const processes = [...this.#gone, ...this.#channels.values()];
     for (const process of processes) process.suspend();
     const answers = processes.map((process) => {
       const allowed = process.reauthorize();
@@ -416,16 +421,22 @@ export class Connection implements ChannelHost {
     const denied = new Map<ChannelProcess, object>();
     for (const [index, process] of processes.entries()) {
       const allowed = settled[index] as true | object;
-      // It may have left, or been replaced, meanwhile.
-      if (allowed !== true && this.#channels.get(process.topic) === process) denied.set(process, allowed);
+      if (allowed !== true) denied.set(process, allowed);
     }
-    this.#lapsed = false;
     this.#renewing = false;
-    this.#outbox.go(new Set(denied.keys()));
+    // All of them before any hook runs: what one's says on another's topic is for others.
+    for (const process of denied.keys()) process.mute();
+    this.#outbox.drop(denied);
+    // The new credential may have lapsed while channels were being asked: then they go on after the next one.
+    const goesOn = !this.#lapsed;
+    if (goesOn) {
+      this.#gone = [];
+      this.#outbox.go();
+    }
     for (const [process, farewell] of denied) process.expel(farewell);
-    for (const process of processes) if (!denied.has(process)) process.resume();
+    if (goesOn) for (const process of processes) if (!denied.has(process)) process.resume();
     queueMicrotask(() => this.#release());
-    return [...denied.keys()].map(({ topic }) => topic);
+    return [...new Set([...denied.keys()].map(({ topic }) => topic))].filter((topic) => !this.#channels.has(topic));
   }
 
   #announce(event: string, payload: object): void {
@@ -560,6 +571,7 @@ export class Connection implements ChannelHost {
   released(process: ChannelProcess, reason: LeaveReason): void {
     const { mount, telemetry } = this.#context;
     if (this.#channels.get(process.topic) === process) this.#channels.delete(process.topic);
+    if (this.#outbox.stopped) this.#gone.push(process);
     telemetry.emit("channel.left", { mount, pattern: process.runtime.pattern, reason: reason.kind });
   }
 

@@ -50,13 +50,21 @@ export class Outbox {
     this.#held ??= [];
   }
 
-  /** What waits goes out, but for channels that are `denied`. */
-  go(denied: ReadonlySet<ChannelProcess>): void {
+  get stopped(): boolean {
+    return this.#held !== null;
+  }
+
+  /** What channels that are `denied` had to say is not said any more. */
+  drop(denied: ReadonlyMap<ChannelProcess, unknown>): void {
+    if (this.#held !== null && denied.size > 0) this.#held = this.#held.filter(({ process }) => !denied.has(process));
+  }
+
+  /** What waits goes out. */
+  go(): void {
     const held = this.#held ?? [];
     this.#held = null;
     this.#heldBytes = 0;
-    for (const { process, frame } of held) {
-      if (denied.has(process)) continue;
+    for (const { frame } of held) {
       if (typeof frame === "string" || frame instanceof Uint8Array) this.#mouth.write(frame);
       else this.#mouth.writeShared(frame);
     }

@@ -1,0 +1,76 @@
+/** Credentials, and what is thought of new ones, as a test wants them. */
+
+import type { FullIdentity } from "../../../src/auth/identity.ts";
+import type { Credential, RefreshVerdict } from "../../../src/socket/standing.ts";
+import type { Frame } from "../../support/wire.ts";
+import type { Client, ClientOptions, World } from "../../support/world.ts";
+
+/** When the clock of a test stands still, and its credentials were issued. */
+export const epoch = Date.UTC(2026, 0, 1);
+export const hourMs = 3_600_000;
+
+export function identity(own: Partial<FullIdentity> = {}): FullIdentity {
+  return {
+    authenticator: "test",
+    issuer: null,
+    tenant: null,
+    subject: "ada",
+    claims: null,
+    tokenId: "token-1",
+    keyId: null,
+    issuedAt: epoch,
+    expiresAt: epoch + hourMs,
+    ...own,
+  };
+}
+
+export function credential(own: Partial<FullIdentity> = {}): Credential {
+  return { identity: identity(own), socketId: null, request: { params: {}, info: {} } };
+}
+
+/** A refresh that succeeds. */
+export function renewal(assigns: object = {}, own: Partial<FullIdentity> = {}): RefreshVerdict {
+  return { ok: true, identity: identity({ tokenId: "token-2", expiresAt: epoch + 2 * hourMs, ...own }), assigns };
+}
+
+/** One that doesn't. */
+export function refusal(reason = "invalid"): RefreshVerdict {
+  return { ok: false, reason, code: "credential_invalid", retry: "reauth" };
+}
+
+/** Somebody with a credential, for an hour where nothing else is said. */
+export function enter(world: World, own: Partial<FullIdentity> = {}, options: ClientOptions = {}): Client {
+  return world.connect({ ...options, credential: credential(own) });
+}
+
+/** Asks for a refresh. */
+export function auth(client: Client, ref: unknown = "auth", payload: unknown = { token: "new" }): void {
+  client.send(null, ref, "phoenix", "auth", payload);
+}
+
+export function beat(client: Client, ref = "beat"): void {
+  client.send(null, ref, "phoenix", "heartbeat", {});
+}
+
+export const beaten = (ref = "beat"): Frame => [null, ref, "phoenix", "phx_reply", { status: "ok", response: {} }];
+
+/** The answer to a refresh that succeeded. */
+export function renewed(closed: readonly string[] = [], ref: unknown = "auth", expiresAt = epoch + 2 * hourMs): Frame {
+  return [null, ref, "phoenix", "phx_reply", { status: "ok", response: { expiresAt, closed } }];
+}
+
+export function refused(reason = "invalid", retry: unknown = "reauth", ref: unknown = "auth"): Frame {
+  return [null, ref, "phoenix", "phx_reply", { status: "error", response: { reason, retry } }];
+}
+
+export function closing(reason: string): Frame {
+  return [null, null, "phoenix", "phx_closing", { reason, retry: "reauth" }];
+}
+
+/** Events of one topic, with what they carried. */
+export function heard(
+  frames: readonly Frame[],
+  topic: string,
+): readonly (readonly [event: unknown, payload: unknown])[] {
+  return frames.filter((frame) => frame[2] === topic).map(([, , , event, payload]) => [event, payload]);
+}
