@@ -16,11 +16,13 @@ export function createEndpoint(config: Config, accounts: Accounts) {
     secretKeyBase: config.secretKeyBase,
     logger: config.logger,
     sockets: {
-      "/socket": { socket: publicSocket, channels: [pingChannel] },
+      // Long-poll is for browsers whose network lets no WebSocket through. The gate is the same for both.
+      "/socket": { socket: publicSocket, channels: [pingChannel], longpoll: true },
       "/auth_socket": {
         socket: userSocket,
         channels: [defineUserChannel(userSocket), defineRoomChannel(userSocket)],
-        // Says why in the body. "invalid" is all that a forger learns.
+        longpoll: true,
+        // Says why in the body. "invalid" is all that a forger learns. Over long-poll it is 403 and no more.
         refusal: ({ reason }) => ({
           status: 403,
           headers: { "content-type": "application/json" },

@@ -17,7 +17,7 @@ export async function buildPage(): Promise<{ directory: string; remove(): void }
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
-export function launch(executablePath: string): Promise<Browser> {
+export function launch(executablePath: string, more: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath,
     args: [
@@ -28,6 +28,7 @@ export function launch(executablePath: string): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...more,
     ],
   });
 }

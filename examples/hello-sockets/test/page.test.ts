@@ -262,6 +262,8 @@ describe.skipIf(executablePath === null)(`a server that goes away (${chromiumMis
     const second = await startApp(settings, first.port);
     expect(second.port).toBe(first.port);
     await tab.getByText("Ada passed, as users:").waitFor();
+    // A break is no block: the client has waited for its WebSocket.
+    expect(await tab.locator(".gate-card .transport").textContent()).toBe("WebSocket");
     await room.getByLabel("Say something in lobby").fill("back again");
     await room.getByRole("button", { name: "Say", exact: true }).click();
     await room.getByRole("listitem").filter({ hasText: "back again" }).waitFor();

@@ -1,10 +1,14 @@
 import { accept, reject } from "portcullis";
+import { definePresence, type Presences } from "portcullis/presence";
 import { z } from "zod";
 import type { UserSocket } from "../sockets/user.ts";
 
 const roomName = /^[a-z0-9-]{1,32}$/;
 
 const speaker = z.object({ id: z.string(), name: z.string() });
+
+/** Who is in which room, by user id: one entry for each of their tabs. */
+const presence = definePresence<{ name: string }>();
 
 /** A room for everyone who is signed in. */
 export function defineRoomChannel(userSocket: UserSocket) {
@@ -15,6 +19,7 @@ export function defineRoomChannel(userSocket: UserSocket) {
         said: z.object({ from: speaker, text: z.string(), at: z.number() }),
         entered: speaker,
         left: speaker,
+        presence_state: z.custom<Presences<{ name: string }>>(),
       },
       authorize: "everyone",
       join(_params, channel) {
@@ -36,6 +41,9 @@ export function defineRoomChannel(userSocket: UserSocket) {
       announce(_message, channel) {
         const { userId, name } = channel.assigns;
         channel.broadcastFrom("entered", { id: userId, name });
+        // It ends with the channel, however that ends. Everybody hears of both by `presence_diff`.
+        presence.track(channel, userId, { name });
+        channel.push("presence_state", presence.list(channel));
       },
     })
     .leave((_reason, channel) => {

@@ -1,23 +1,31 @@
 import type { ProbeAnswer, ScenarioName } from "../../../shared/api.ts";
 import { api, toSentence } from "../api.ts";
-import { type BrowserSaw, knock } from "./knock.ts";
+import { type BrowserSaw, knock, knockByPoll, type PollSaw } from "./knock.ts";
+import { transports, webSocketsBlocked } from "./transport.ts";
 
 /** One try at the gate, from both sides. */
 export type Attempt =
   | { readonly status: "idle" | "busy" }
   | { readonly status: "failed"; readonly problem: string }
   /** `saw` is null for the foreign page: it looks for itself, in its own frame. */
-  | { readonly status: "done"; readonly answer: ProbeAnswer; readonly saw: BrowserSaw | null };
+  | { readonly status: "done"; readonly answer: ProbeAnswer; readonly saw: BrowserSaw | PollSaw | null };
 
 export async function tryScenario(scenario: ScenarioName, heldToken: string | null): Promise<Attempt> {
   const held = scenario === "held" ? heldToken : null;
   try {
     const answer = await api.probe(held === null ? { scenario } : { scenario, token: held });
     if (scenario === "foreign") return { status: "done", answer, saw: null };
-    // The browser tries the very token that the server tried on itself.
-    const saw = await knock(`ws://${location.host}/auth_socket/websocket?vsn=2.0.0`, held ?? answer.token);
+    // The browser tries the very token that the server tried on itself, in the way it gets through.
+    const token = held ?? answer.token;
+    const saw = isOverLongPoll()
+      ? await knockByPoll("/auth_socket/longpoll?vsn=2.0.0", token)
+      : await knock(`ws://${location.host}/auth_socket/websocket?vsn=2.0.0`, token);
     return { status: "done", answer, saw };
   } catch (error) {
     return { status: "failed", problem: toSentence(error) };
   }
+}
+
+function isOverLongPoll(): boolean {
+  return webSocketsBlocked.get() || Object.values(transports.get()).includes("long-poll");
 }

@@ -1,9 +1,20 @@
-/** All that a page learns of a connection attempt. */
+import { webSocketClass } from "./transport.ts";
+
+/** All that a page learns of an attempt with a WebSocket. */
 export interface BrowserSaw {
   readonly opened: boolean;
   /** Null if nothing happened in time. */
   readonly closeCode: number | null;
   readonly closeReason: string;
+  readonly tookMs: number;
+}
+
+/** And of one over long-poll, whose answer it may read. */
+export interface PollSaw {
+  /** Of the HTTP answer. */
+  readonly httpStatus: number;
+  /** In the answer's JSON: 410 begins a session, 403 is a refusal. */
+  readonly status: number;
   readonly tookMs: number;
 }
 
@@ -20,7 +31,7 @@ export function knock(url: string, token: string | null): Promise<BrowserSaw> {
       clearTimeout(timer);
       resolve({ opened, closeCode, closeReason, tookMs: performance.now() - started });
     };
-    const socket = new WebSocket(url, protocols);
+    const socket = new (webSocketClass())(url, protocols);
     const timer = setTimeout(() => {
       saw(false, null, "");
       socket.close();
@@ -32,4 +43,15 @@ export function knock(url: string, token: string | null): Promise<BrowserSaw> {
     // An error event comes first and says nothing at all; the close event says 1006 whatever the reason was.
     socket.onclose = ({ code, reason }) => saw(false, code, reason);
   });
+}
+
+/** The same with a request, and the token in the header that the phoenix client uses. The session is not used. */
+export async function knockByPoll(url: string, token: string | null): Promise<PollSaw> {
+  const started = performance.now();
+  const response = await fetch(url, {
+    headers: token === null ? {} : { "x-phoenix-authtoken": token },
+    signal: AbortSignal.timeout(patienceMs),
+  });
+  const { status } = (await response.json()) as { status: number };
+  return { httpStatus: response.status, status, tookMs: performance.now() - started };
 }

@@ -2,12 +2,15 @@ import { createStore } from "../store.ts";
 
 export type SocketPath = "/socket" | "/auth_socket";
 
-/** One line of the log: a frame as it went over the wire, or what happened to the connection. */
+/**
+ * One line of the log: a message as it went over the wire, or what happened to the connection. Over a WebSocket messages
+ * are frames; over long-poll they are posted, or come in the answer to a poll.
+ */
 export interface LogEntry {
   readonly id: number;
   readonly at: Date;
   readonly socket: SocketPath;
-  readonly kind: "sent" | "received" | "connection";
+  readonly kind: "sent" | "received" | "posted" | "polled" | "connection";
   readonly text: string;
 }
 

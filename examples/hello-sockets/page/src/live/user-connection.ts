@@ -3,7 +3,8 @@ import type { Person, ProbeAnswer } from "../../../shared/api.ts";
 import { api } from "../api.ts";
 import { createStore } from "../store.ts";
 import { record } from "./log.ts";
-import { openSocket } from "./open-socket.ts";
+import { closeSocket, letFallBack, openSocket } from "./open-socket.ts";
+import { transports } from "./transport.ts";
 
 /** What happened to the connection, for step 6. */
 export interface Happening {
@@ -46,7 +47,8 @@ export function connectUser(person: Person, token: string, onOut: () => void): v
     open = true;
     failed = 0;
     patch({ status: "open" });
-    note("Connected with a signed token.", "pass");
+    const how = transports.get()["/auth_socket"] === "long-poll" ? ", over long-poll" : "";
+    note(`Connected with a signed token${how}.`, "pass");
   });
 
   // The client reconnects by itself, with the token it holds; this only watches.
@@ -66,8 +68,17 @@ export function connectUser(person: Person, token: string, onOut: () => void): v
   async function findOutWhy(): Promise<void> {
     // To the browser a server that is down and a token that is void look the same, so ask the server.
     const answer = await api.probe({ scenario: "held", token }).catch(() => null);
-    if (!isCurrent() || open || answer === null || !answer.statusLine.includes(" 403 ")) return;
-    socket.disconnect();
+    if (!isCurrent() || open || answer === null) return;
+    // The server would have opened it: something between here and there has begun to stop WebSockets.
+    if (answer.statusLine.includes(" 101 ")) {
+      note(
+        "The page asked why: the server would let it in. So WebSockets are blocked now, and long-poll is next.",
+        "plain",
+      );
+      return letFallBack(socket);
+    }
+    if (!answer.statusLine.includes(" 403 ")) return;
+    closeSocket(socket);
     record("/auth_socket", "connection", "the page stops trying: the token is refused");
     note("The page asked why, and stops trying.", "plain");
     patch({ status: "out", answer });
@@ -81,7 +92,7 @@ export function connectUser(person: Person, token: string, onOut: () => void): v
 export function forgetUser(): void {
   const { socket } = userConnection.get();
   userConnection.set(none);
-  socket?.disconnect();
+  if (socket) closeSocket(socket);
 }
 
 function patch(change: Partial<UserConnection>): void {

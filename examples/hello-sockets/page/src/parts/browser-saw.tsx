@@ -1,10 +1,19 @@
-import type { BrowserSaw } from "../live/knock.ts";
+import type { BrowserSaw, PollSaw } from "../live/knock.ts";
 
 /** Everything a page learns of a connection attempt, as a list. */
-export function BrowserSawList({ saw }: { saw: BrowserSaw }) {
-  const { opened, closeCode, closeReason, tookMs } = saw;
+export function BrowserSawList({ saw }: { saw: BrowserSaw | PollSaw }) {
   return (
     <dl class="facts">
+      {"httpStatus" in saw ? <PollFacts saw={saw} /> : <SocketFacts saw={saw} />}
+      <dt>After</dt>
+      <dd>{Math.max(1, Math.round(saw.tookMs))} ms</dd>
+    </dl>
+  );
+}
+
+function SocketFacts({ saw: { opened, closeCode, closeReason } }: { saw: BrowserSaw }) {
+  return (
+    <>
       <dt>Opened</dt>
       <dd>{opened ? "yes" : "no"}</dd>
       {!opened && (
@@ -17,8 +26,19 @@ export function BrowserSawList({ saw }: { saw: BrowserSaw }) {
           <dd>{closeReason || "(empty)"}</dd>
         </>
       )}
-      <dt>After</dt>
-      <dd>{Math.max(1, Math.round(tookMs))} ms</dd>
-    </dl>
+    </>
+  );
+}
+
+function PollFacts({ saw: { httpStatus, status } }: { saw: PollSaw }) {
+  return (
+    <>
+      <dt>Long-poll</dt>
+      <dd>{status === 410 ? "a session began" : "refused"}</dd>
+      <dt>HTTP status</dt>
+      <dd>{httpStatus}</dd>
+      <dt>Its JSON says</dt>
+      <dd>{`"status":${status}`}</dd>
+    </>
   );
 }

@@ -1,11 +1,26 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type LogEntry, log } from "../live/log.ts";
+import { transports } from "../live/transport.ts";
 import { useStore } from "../store.ts";
 
-const arrows = { sent: "↑", received: "↓", connection: "•" } as const;
-const words = { sent: "sent", received: "received", connection: "connection" } as const;
+const arrows = { sent: "↑", posted: "↑", received: "↓", polled: "↓", connection: "•" } as const;
+const words = {
+  sent: "sent",
+  posted: "sent",
+  received: "received",
+  polled: "received",
+  connection: "connection",
+} as const;
+/** Of what a message was a part, where it was no frame. */
+const requests = {
+  sent: "",
+  posted: " · in a POST",
+  received: "",
+  polled: " · answer to a GET",
+  connection: "",
+} as const;
 
-/** Every frame of both sockets. On a narrow screen a bar at the bottom, which opens. */
+/** Every message of both sockets. On a narrow screen a bar at the bottom, which opens. */
 export function FrameLog() {
   const entries = useStore(log);
   const [expanded, setExpanded] = useState(false);
@@ -32,9 +47,10 @@ export function FrameLog() {
         <span class="log-toggle-name">Frames</span>
         <span class="log-toggle-last">{last ? `${arrows[last.kind]} ${last.text}` : "none yet"}</span>
       </button>
-      <p class="legend">
+      <div class="legend">
         <code>[join ref, ref, topic, event, payload]</code>
-      </p>
+        <LongPollLegend />
+      </div>
       {entries.length === 0 ? (
         <p class="log-empty">Nothing yet. Send a ping, or sign in.</p>
       ) : (
@@ -60,14 +76,29 @@ export function FrameLog() {
   );
 }
 
+/** Says what the lines are where they are no frames. */
+function LongPollLegend() {
+  const carriers = Object.values(useStore(transports));
+  if (!carriers.includes("long-poll")) return null;
+  return (
+    <p>
+      Over long-poll there are no frames. The same messages go out as a POST, and come in as the answer to a GET that
+      the server holds until it has something to say.
+    </p>
+  );
+}
+
 function Line({ entry }: { entry: LogEntry }) {
   return (
-    <li class={`log-line ${entry.kind}`}>
+    <li class={`log-line ${words[entry.kind]}`}>
       <span class="log-meta">
         <span class="arrow" role="img" aria-label={words[entry.kind]}>
           {arrows[entry.kind]}
         </span>
-        <span>{entry.socket}</span>
+        <span>
+          {entry.socket}
+          {requests[entry.kind]}
+        </span>
         <time dateTime={entry.at.toISOString()}>{entry.at.toLocaleTimeString("en-GB")}</time>
       </span>
       <code>{entry.kind === "connection" ? entry.text : <Frame text={entry.text} />}</code>

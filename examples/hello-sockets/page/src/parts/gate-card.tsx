@@ -2,6 +2,7 @@ import type { UserConnection } from "../live/user-connection.ts";
 import { userConnection } from "../live/user-connection.ts";
 import { useStore } from "../store.ts";
 import { Gate } from "./gate.tsx";
+import { TransportBadge } from "./transport-badge.tsx";
 
 /** The state of the authenticated socket, as a gate and as a sentence. */
 export function GateCard() {
@@ -12,6 +13,7 @@ export function GateCard() {
       <Gate open={connection.status === "open"} />
       <p class="gate-state" role="status">
         <strong>{title}</strong>
+        <TransportBadge path="/auth_socket" />
         <span>{text}</span>
       </p>
     </div>

@@ -1,8 +1,10 @@
 import type { Channel, Socket } from "phoenix";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { openSocket } from "../live/open-socket.ts";
+import { closeSocket, openSocket } from "../live/open-socket.ts";
 import { join, toReason, toReply } from "../live/request.ts";
+import { BlockSwitch } from "../parts/block-switch.tsx";
 import { Step } from "../parts/step.tsx";
+import { TransportBadge } from "../parts/transport-badge.tsx";
 
 const shownMax = 24;
 
@@ -19,7 +21,10 @@ export function OpenDoor() {
       }
       source="server/channels/ping.ts"
     >
-      <Ping />
+      <div class="stack">
+        <Ping />
+        <BlockSwitch />
+      </div>
     </Step>
   );
 }
@@ -31,7 +36,12 @@ function Ping() {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
 
-  useEffect(() => () => socket.current?.disconnect(), []);
+  useEffect(
+    () => () => {
+      if (socket.current) closeSocket(socket.current);
+    },
+    [],
+  );
 
   async function connected(): Promise<Channel | string> {
     if (channel.current) return channel.current;
@@ -72,7 +82,8 @@ function Ping() {
           <span class="hint">No ping sent yet.</span>
         ) : (
           <>
-            <strong>{last.toFixed(1)} ms</strong> <span class="hint">there and back</span>
+            <strong>{last.toFixed(1)} ms</strong> <span class="hint">there and back</span>{" "}
+            <TransportBadge path="/socket" />
           </>
         )}
       </p>

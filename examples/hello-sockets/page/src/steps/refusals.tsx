@@ -48,7 +48,7 @@ export function Refusals() {
       id="refusals"
       number={3}
       title="The gate"
-      lead="A refusal comes before the WebSocket opens, as a plain HTTP answer. A browser keeps that to itself: a page sees code 1006 and nothing else. So the server also opens the same connection to itself and shows what was really said."
+      lead="A refusal comes before the WebSocket opens, as a plain HTTP answer. A browser keeps that to itself: a page sees code 1006 and nothing else. So the server also opens the same connection to itself and shows what was really said. Over long-poll a page may read the answer: it comes with 200, and its JSON says 403."
       source="server/sockets/user.ts, server/probe/probe.ts"
     >
       <button type="button" class="primary" onClick={() => rows.forEach((row) => void knockOn(row))}>

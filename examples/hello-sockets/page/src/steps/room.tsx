@@ -1,4 +1,4 @@
-import type { Channel } from "phoenix";
+import { type Channel, Presence } from "phoenix";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { join, toReason, toReply } from "../live/request.ts";
 import { userConnection } from "../live/user-connection.ts";
@@ -30,6 +30,11 @@ interface Speaker {
   readonly name: string;
 }
 
+/** Somebody who is in the room, in one tab or in several. */
+interface Visitor extends Speaker {
+  readonly tabs: number;
+}
+
 interface Line {
   readonly number: number;
   readonly kind: "said" | "entered" | "left";
@@ -44,6 +49,7 @@ function Talk() {
   const [name, setName] = useState(invitedTo ?? "lobby");
   const [channel, setChannel] = useState<Channel | null>(null);
   const [lines, setLines] = useState<readonly Line[]>([]);
+  const [visitors, setVisitors] = useState<readonly Visitor[]>([]);
   const [problem, setProblem] = useState<string | null>(null);
 
   useEffect(() => {
@@ -61,6 +67,9 @@ function Talk() {
     fresh.on("said", ({ from, text }: { from: Speaker; text: string }) => add("said", from, text));
     fresh.on("entered", (from: Speaker) => add("entered", from));
     fresh.on("left", (from: Speaker) => add("left", from));
+    // The client's own half of presence: it keeps the list up to date, also after a break.
+    const presence = new Presence<{ name: string }>(fresh);
+    presence.onSync(() => setVisitors(presence.list(toVisitor)));
     const reply = await join(fresh);
     setProblem(reply.status === "ok" ? null : toReason(reply));
     if (reply.status === "ok") setChannel(fresh);
@@ -69,6 +78,7 @@ function Talk() {
   function leaveRoom(): void {
     setChannel(null);
     setLines([]);
+    setVisitors([]);
   }
 
   if (!channel) {
@@ -109,6 +119,7 @@ function Talk() {
           Leave
         </button>
       </div>
+      <Visitors visitors={visitors} />
       <Lines lines={lines} />
       <TextLine
         label={`Say something in ${name}`}
@@ -118,6 +129,26 @@ function Talk() {
           return reply.status === "ok" ? null : toReason(reply);
         }}
       />
+    </div>
+  );
+}
+
+function toVisitor(id: string, { metas }: { metas: readonly { name: string }[] }): Visitor {
+  return { id, name: metas[0]?.name ?? id, tabs: metas.length };
+}
+
+function Visitors({ visitors }: { visitors: readonly Visitor[] }) {
+  return (
+    <div class="here">
+      <h4>Here now</h4>
+      <ul aria-label="Who is here">
+        {visitors.map(({ id, name, tabs }) => (
+          <li key={id}>
+            {name}
+            {tabs > 1 && <span class="hint"> in {tabs} tabs</span>}
+          </li>
+        ))}
+      </ul>
     </div>
   );
 }
