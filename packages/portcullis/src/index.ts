@@ -4,12 +4,23 @@
  * @module
  */
 
+export { type AnyOfIdentity, type AnyOfMembers, type AnyOfOptions, type AnyOfRejection, anyOf } from "./auth/any-of.ts";
 export type { AuthenticateRequest, Authenticator, Identity } from "./auth/authenticator.ts";
 export { type EncryptedTokenOptions, type EncryptedTokenReason, encryptedToken } from "./auth/encrypted-token.ts";
+export type { GenericAuthenticator } from "./auth/generic-authenticator.ts";
 export { type MemoryCredentialStoreOptions, memoryCredentialStore } from "./auth/memory.ts";
 export type { Revoke } from "./auth/revocation.ts";
+export { type SessionAuthOptions, type SessionReason, session } from "./auth/session.ts";
 export { type SignedTokenOptions, type SignedTokenReason, signedToken } from "./auth/signed-token.ts";
 export type { CredentialStore, Revocation, SubjectRevocation, TokenRevocation } from "./auth/store.ts";
+export {
+  createTickets,
+  type IssueOptions,
+  type TicketHolder,
+  type TicketReason,
+  type Tickets,
+  type TicketsOptions,
+} from "./auth/ticket.ts";
 export type { AnyChannel, AuthorizeResult, ChannelDefinition } from "./channel/channel.ts";
 export type {
   Channel,
