@@ -78,7 +78,7 @@ export interface Channel<Assigns, Params, Out> {
   readonly ref: unknown;
   /** What the socket's `id` returned, or `null`. */
   readonly socketId: string | null;
-  /** What the connection came over: `"websocket"`. */
+  /** What the connection came over: `"websocket"` or `"longpoll"`. */
   readonly transport: string;
   /** False until the join is accepted, and again once the channel has ended. */
   readonly joined: boolean;
