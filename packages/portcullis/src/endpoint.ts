@@ -37,6 +37,7 @@ import type { MountOptions } from "./transport/options.ts";
 import { splitPath } from "./transport/path.ts";
 import { requestReader } from "./transport/proxy.ts";
 import { Transports } from "./transport/transport.ts";
+import { type EndpointLimits, Turnstile } from "./transport/turnstile.ts";
 
 /** Options of {@link defineEndpoint}. */
 export interface EndpointOptions<Sockets extends Readonly<Record<string, MountOptions>>> {
@@ -73,6 +74,8 @@ export interface EndpointOptions<Sockets extends Readonly<Record<string, MountOp
   readonly clock?: Clock;
   /** Addresses or networks (`"10.0.0.0/8"`) whose `X-Forwarded-*` are believed. Default none. */
   readonly trustedProxies?: readonly string[];
+  /** How many connections there may be, and how many connects a second: in all, from one address and of one subject. */
+  readonly limits?: EndpointLimits;
 }
 
 /** A sentence for a type error. An object, because `true & "a string"` is `never`, which shows no sentence. */
@@ -363,6 +366,7 @@ class RunningEndpoint implements Endpoint<never> {
       telemetry: this.#telemetry,
       onRevoked: (revocation) => this.#roll.revoked(revocation),
     });
+    const reader = requestReader(options.trustedProxies ?? []);
     const environment = {
       deadlines: new Deadlines(this.#clock),
       revocations: this.#revocations,
@@ -372,7 +376,8 @@ class RunningEndpoint implements Endpoint<never> {
       keys,
       clock: this.#clock,
       endpoint: this,
-      reader: requestReader(options.trustedProxies ?? []),
+      reader,
+      turnstile: new Turnstile(options.limits ?? {}, { clock: this.#clock, reader }),
       urlHost: options.url?.host ?? null,
       production: process.env["NODE_ENV"] === "production",
     };
@@ -393,8 +398,14 @@ class RunningEndpoint implements Endpoint<never> {
     this.#keepRevocationsMs = Math.max(0, ...mounts.map(({ socket }) => maxAgeMsOf(socket)));
     this.#transports = new Transports(mounts, {
       moment: () => roll.moment,
-      onOpen: (connection, since) => roll.opened(connection, since),
-      onClosed: (connection) => roll.forget(connection),
+      onOpen(connection, since) {
+        connection.place?.keep();
+        roll.opened(connection, since);
+      },
+      onClosed(connection) {
+        connection.place?.release();
+        roll.forget(connection);
+      },
     });
     this.#pubsub.onControl((message) => {
       if (message.kind === "disconnect") roll.disconnect(message.id);

@@ -170,6 +170,12 @@ export const errorTable = {
     retry: "backoff",
     means: "A message came in more fragments or chunks than are kept.",
   },
+  flooding: {
+    ends: "close",
+    closeCode: 1008,
+    retry: "backoff",
+    means: "The client went on sending far more than the mount's rates allow.",
+  },
   protocol_violated: {
     ends: "close",
     closeCode: 1002,
@@ -271,6 +277,11 @@ export const errorTable = {
     ends: "message",
     reason: "payload too deep",
     means: "A payload nests deeper than the mount reads.",
+  },
+  message_rate_limited: {
+    ends: "message",
+    reason: "rate limited",
+    means: "The connection sends more joins, messages or bytes in a second than it may.",
   },
   post_unreadable: {
     ends: "message",

@@ -89,3 +89,5 @@ export type {
   WebSocketOptions,
 } from "./transport/options.ts";
 export type { Origins, ParsedOrigin } from "./transport/origin.ts";
+export type { RateOptions } from "./transport/rates.ts";
+export type { EndpointLimits } from "./transport/turnstile.ts";

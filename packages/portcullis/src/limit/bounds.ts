@@ -1,6 +1,6 @@
 /**
  * Every default maximum of Portcullis, in one place. What applications differ in most is an option of the mount
- * (`channelsMax`, `mailboxMax`, `connectTimeoutMs`) or of its transport (`frameBytesMax`, `outgoingBytesMax`,
+ * (`channelsMax`, `mailboxMax`, `connectTimeoutMs`, `rates`) or of its transport (`frameBytesMax`, `outgoingBytesMax`,
  * `idleTimeoutMs`), the rest can be changed by the mount's `limits`.
  *
  * @module
@@ -89,6 +89,24 @@ export const bounds = {
   drainBatchSize: 10_000,
   drainIntervalMs: 2_000,
   drainLimitMs: 30_000,
+  /** Connections of one process: in all, from one address, of one identity; those being let in count. Over it: 503. */
+  connectionsMax: 100_000,
+  connectionsPerAddressMax: 20_000,
+  connectionsPerSubjectMax: 1_000,
+  /** Connects in a second, and at once: in all, and from one address. Over it: 429. */
+  connectsPerSecond: 2_000,
+  connectsBurst: 20_000,
+  connectsPerAddressPerSecond: 200,
+  connectsPerAddressBurst: 10_000,
+  /** Addresses whose connects are counted one by one. Over it: further ones share a count. */
+  addressBucketsMax: 65_536,
+  /** What one connection may send in a second, and at once. Over it: error reply; far over it: close 1008. */
+  joinsPerSecond: 100,
+  joinsBurst: 200,
+  messagesPerSecond: 1_000,
+  messagesBurst: 10_000,
+  bytesPerSecond: Number.POSITIVE_INFINITY,
+  bytesBurst: Number.POSITIVE_INFINITY,
   /** Share of a limit at which it is warned of. */
   warnAt: 0.8,
 } as const;

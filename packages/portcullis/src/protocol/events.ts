@@ -27,6 +27,7 @@ export const reasons = {
   unauthorized: "unauthorized",
   invalidPayload: "invalid payload",
   payloadTooDeep: "payload too deep",
+  rateLimited: "rate limited",
 } as const;
 
 /**

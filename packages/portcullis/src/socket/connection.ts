@@ -12,6 +12,7 @@ import type { SharedFrame } from "../channel/fastlane.ts";
 import type { JoinAnswer } from "../channel/joining.ts";
 import { type ChannelHost, ChannelProcess } from "../channel/process.ts";
 import { type CloseCode, type ErrorCode, errorTable, isPortcullisError, PortcullisError } from "../errors.ts";
+import type { Place } from "../limit/places.ts";
 import {
   authEvent,
   closingEvent,
@@ -29,6 +30,7 @@ import type { PubSub } from "../pubsub/pubsub.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { Outbox } from "./outbox.ts";
 import { type Credential, retryOnWire, Standing, type StandingContext } from "./standing.ts";
+import { type Flows, Traffic, type Verdict } from "./traffic.ts";
 
 /** Where a connection's effects go: the transport. */
 export interface Sink {
@@ -51,6 +53,8 @@ export interface ConnectionContext {
   readonly endpoint: EndpointHandle;
   readonly telemetry: Telemetry;
   readonly limits: ConnectionLimits;
+  /** How much one may send in a second. Left out: anything. */
+  readonly flows?: Flows;
   readonly standing: StandingContext;
 }
 
@@ -77,12 +81,15 @@ export interface ConnectionIdentity {
   readonly transport: string;
   /** Whose connection it is, where that is known. */
   readonly credential: Credential | null;
+  /** Where it is counted; the endpoint gives it back. */
+  readonly place?: Place | null;
 }
 
 export class Connection implements ChannelHost {
   readonly serializer: Serializer;
   readonly socketId: string | null;
   readonly transport: string;
+  readonly place: Place | null;
   readonly #context: ConnectionContext;
   readonly #sink: Sink;
   readonly #channels = new Map<string, ChannelProcess>();
@@ -100,6 +107,7 @@ export class Connection implements ChannelHost {
   #generation = 0;
   readonly #outbox: Outbox;
   readonly #standing: Standing | null;
+  readonly #traffic: Traffic | null;
   #later: FrameData[] | null = null;
   #pendingFrames = 0;
   #pendingBytes = 0;
@@ -115,6 +123,9 @@ export class Connection implements ChannelHost {
     this.#assigns = identity.assigns;
     this.socketId = identity.socketId;
     this.transport = identity.transport;
+    this.place = identity.place ?? null;
+    const { flows, telemetry, mount } = context;
+    this.#traffic = flows === undefined ? null : new Traffic(mount, telemetry, flows);
     this.#outbox = new Outbox(sink, context.limits.heldBytesMax);
     this.#standing =
       identity.credential === null ? null : new Standing(context.standing, identity.credential, this.#standingHost());
@@ -203,7 +214,16 @@ export class Connection implements ChannelHost {
       this.#fail("frame_invalid", error);
       return;
     }
-    this.#route(message, data.length);
+    const verdict = this.#traffic?.judge(message, data.length, this.#context.standing.now()) ?? 0;
+    if (verdict === 0) this.#route(message, data.length);
+    else this.#holdBack(message, verdict);
+  }
+
+  /** It came too fast. */
+  #holdBack(message: Message, verdict: Verdict): void {
+    if (verdict === "flooding") return this.endBy("flooding");
+    const response = { reason: reasons.rateLimited, retryAfterMs: verdict };
+    this.#refuse(message, "message_rate_limited", verdict === "silent" ? null : response);
   }
 
   /** Everything but the payload is echoed or kept: refs in every reply, as long as their channel lives. */
@@ -549,11 +569,11 @@ export class Connection implements ChannelHost {
     this.write(this.serializer.encodeReply(joinRef, message.ref, message.topic, status, response), null);
   }
 
-  #refuse(message: Message, code: ErrorCode, response: unknown): void {
+  #refuse(message: Message, code: ErrorCode, response: object | null): void {
     const { telemetry, mount } = this.#context;
     if (message.event === joinEvent) telemetry.emit("channel.refused", { mount, pattern: null, code });
     else telemetry.emit("message.dropped", { mount, pattern: null, code });
-    this.#reply(message, null, "error", response);
+    if (response !== null) this.#reply(message, null, "error", response);
   }
 
   mailboxGrew(_process: ChannelProcess, count: number): void {

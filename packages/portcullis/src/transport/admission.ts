@@ -37,8 +37,9 @@ export type Admission =
 /** Decides on one request within the mount's `connectTimeoutMs`. Never throws; reports and logs what it refuses. */
 export async function admit(mount: Mount, knock: Knock): Promise<Admission> {
   const { telemetry } = mount.environment;
-  const admission = await withinTime(mount, knock);
+  const admission = passTurnstile(mount, knock) ?? (await withinTime(mount, knock));
   if (admission.ok) return admission;
+  knock.attempt.place?.release();
   telemetry.emit("socket.refused", {
     mount: mount.path,
     transport: knock.transport,
@@ -46,6 +47,17 @@ export async function admit(mount: Mount, knock: Knock): Promise<Admission> {
     status: admission.response.status,
   });
   return admission;
+}
+
+/** What is decided before anything is read that costs something. */
+function passTurnstile(mount: Mount, knock: Knock): Refused | null {
+  if (knock.request.method !== "GET") return refuse(mount, "method_refused", null);
+  const refused = measure(mount, knock.request);
+  if (refused !== null) return refused;
+  const place = mount.environment.turnstile.enter(mount, knock.request);
+  if ("code" in place) return place;
+  knock.attempt.place = place;
+  return null;
 }
 
 async function withinTime(mount: Mount, knock: Knock): Promise<Admission> {
@@ -70,8 +82,11 @@ async function withinTime(mount: Mount, knock: Knock): Promise<Admission> {
 }
 
 /** What no request passes that fails it, whatever it is for: its size and its origin. */
-export function screen(mount: Mount, { request, origins }: Pick<Knock, "request" | "origins">): Refused | null {
-  const { reader } = mount.environment;
+export function screen(mount: Mount, knock: Pick<Knock, "request" | "origins">): Refused | null {
+  return measure(mount, knock.request) ?? checkOrigin(mount, knock);
+}
+
+function measure(mount: Mount, request: IncomingMessage): Refused | null {
   if (request.rawHeaders.length / 2 > mount.limits.headersMax)
     return refuse(mount, "headers_too_many", () => `it had more than ${mount.limits.headersMax} headers.`);
   if (queryOf(request).length > mount.limits.queryBytesMax)
@@ -80,7 +95,11 @@ export function screen(mount: Mount, { request, origins }: Pick<Knock, "request"
       "query_too_long",
       () => `its query string was longer than ${mount.limits.queryBytesMax} bytes.`,
     );
+  return null;
+}
 
+function checkOrigin(mount: Mount, { request, origins }: Pick<Knock, "request" | "origins">): Refused | null {
+  const { reader } = mount.environment;
   const origin = originOf(request);
   return origins.allows(origin, () => reader.uri(request)) ? null : refuseOrigin(mount, origins, origin);
 }
@@ -96,8 +115,7 @@ export function paramsOf(mount: Mount, { request, pathVariables }: Pick<Knock, "
 type ParamsOf = { readonly ok: true; readonly params: Params } | Refused;
 
 async function decide(mount: Mount, knock: Knock): Promise<Admission> {
-  if (knock.request.method !== "GET") return refuse(mount, "method_refused", null);
-  const refused = screen(mount, knock);
+  const refused = checkOrigin(mount, knock);
   if (refused !== null) return refused;
 
   const subprotocols = chooseSubprotocol(mount, knock);
@@ -143,6 +161,8 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
   if (isThenable(session)) session = await session;
   const identified = await identify(mount, { credential: credentials[0] ?? null, params, session, attempt });
   if (!identified.ok) return identified;
+  const full = environment.turnstile.name(mount, attempt.place, identified.identity);
+  if (full !== null) return full;
 
   const checked = await checkParams(mount, params);
   if (!checked.ok) return checked;
@@ -158,14 +178,15 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
   if (!entered.ok) return entered;
   const credential = credentialOf(mount, asked, { ...identified, ...entered });
   // Who says only now who they are, is looked up now.
-  const revoked = identified.identity === null ? await whyRevoked(mount, credential?.identity ?? null) : null;
-  if (revoked !== null) return revoked;
+  const named = identified.identity === null ? (credential?.identity ?? null) : null;
+  const not = (await whyRevoked(mount, named)) ?? environment.turnstile.name(mount, attempt.place, named);
+  if (not !== null) return not;
   const { serializer } = checks;
   const { assigns, socketId } = entered;
   return {
     ok: true,
     subprotocol: checks.offered.selected,
-    identity: { serializer, assigns, socketId, transport: knock.transport, credential },
+    identity: { serializer, assigns, socketId, transport: knock.transport, credential, place: attempt.place },
   };
 }
 

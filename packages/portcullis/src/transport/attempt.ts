@@ -5,6 +5,7 @@
  */
 
 import type { AuthenticateRequest } from "../auth/authenticator.ts";
+import type { Place } from "../limit/places.ts";
 import type { Params } from "../socket/params.ts";
 import type { ConnectRequest } from "../socket/socket.ts";
 import type { Tokens } from "../token/token.ts";
@@ -13,6 +14,8 @@ import type { Tokens } from "../token/token.ts";
 export class Attempt {
   #over = false;
   #controller: AbortController | null = null;
+  /** Where it is counted, once it is. */
+  place: Place | null = null;
 
   /** Whether the client went away, or its time ran out. */
   get over(): boolean {
@@ -31,6 +34,11 @@ export class Attempt {
   end(): void {
     this.#over = true;
     this.#controller?.abort();
+  }
+
+  /** The transport has done with it what it does: where there is no connection now, there will be none. */
+  settle(): void {
+    this.place?.settle();
   }
 }
 

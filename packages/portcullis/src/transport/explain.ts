@@ -28,6 +28,11 @@ export function asksOverSocket({ headers }: IncomingMessage): boolean {
   return (headers["sec-websocket-protocol"] ?? "").split(",").some((name) => name.trim() === explainSubprotocol);
 }
 
+/** Whether it was refused before its page's origin was looked at, because there are too many. */
+export function isHeldBack({ code }: Refused): boolean {
+  return code === "rate_limited" || code === "connections_max";
+}
+
 /** Whether what a refused client asks is answered: not where the mount doesn't, and never a stranger's page. */
 export function mayExplain(mount: Mount, { code }: Refused): boolean {
   return mount.explain && code !== "origin_refused";

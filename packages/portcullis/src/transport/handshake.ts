@@ -15,13 +15,14 @@ import {
   asksOverSocket,
   explained,
   explanation,
+  isHeldBack,
   mayExplain,
   preflight,
   wouldBeUpgraded,
 } from "./explain.ts";
 import type { Mount, WebSocketMount } from "./mount.ts";
 import type { RefusalResponse } from "./options.ts";
-import { refusalOf, refuseClosing, writeRefusal, writeResponse } from "./refusal.ts";
+import { type Refused, refusalOf, refuseClosing, writeRefusal, writeResponse } from "./refusal.ts";
 import type { Route, Variables } from "./route.ts";
 import { WebSocketTransport } from "./websocket.ts";
 
@@ -55,21 +56,27 @@ export class WebSocketRoute implements Route {
     }
     const attempt = new Attempt();
     response.once("close", () => attempt.end());
-    void this.#admit(request, variables, attempt).then((admission) => {
+    const admitted = this.#admit(request, variables, attempt).then((admission) => {
       // A connection kept for a next request would keep the server from closing.
       if (this.closing) response.shouldKeepAlive = false;
       writeResponse(response, this.#answer(request, this.closing ? refusalOf("shutting_down") : admission));
     });
+    void admitted.finally(() => attempt.settle());
   }
 
   #answer(request: IncomingMessage, admission: Admission): RefusalResponse {
     const explains = asksForJson(request);
     if (!admission.ok) {
-      return explains && mayExplain(this.mount, admission) ? explained(request, admission) : admission.response;
+      return explains && this.#tells(request, admission) ? explained(request, admission) : admission.response;
     }
     reportNoHandshake(this.mount);
     const required = upgradeRequired(handshakeProblem(request) ?? "the request was not upgraded");
     return explains && this.mount.explain ? wouldBeUpgraded(request, required) : required;
+  }
+
+  #tells(request: IncomingMessage, refused: Refused): boolean {
+    if (!mayExplain(this.mount, refused)) return false;
+    return !isHeldBack(refused) || screen(this.mount, { request, origins: this.#options.origins }) === null;
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, variables: Variables): void {
@@ -85,7 +92,7 @@ export class WebSocketRoute implements Route {
     socket.once("close", onGone);
     // A peer that hangs up ends its half; the server's half would stay open (`allowHalfOpen` of node:http).
     socket.once("end", onGone);
-    void this.#admit(request, variables, attempt).then((admission) => {
+    const admitted = this.#admit(request, variables, attempt).then((admission) => {
       socket.off("error", onGone);
       socket.off("close", onGone);
       socket.off("end", onGone);
@@ -94,14 +101,16 @@ export class WebSocketRoute implements Route {
       if (this.closing) return writeRefusal(socket, { status: errorTable.shutting_down.status });
       const problem = handshakeProblem(request);
       if (!admission.ok) {
-        const tells = problem === null && asksOverSocket(request) && mayExplain(this.mount, admission);
-        if (!tells) return writeRefusal(socket, admission.response);
+        // An upgrade only to say that there are too many of them would be one more.
+        const tells = problem === null && asksOverSocket(request) && !isHeldBack(admission);
+        if (!tells || !mayExplain(this.mount, admission)) return writeRefusal(socket, admission.response);
         return this.#transport.explain(request, socket, head, explanation(admission));
       }
       if (problem !== null) writeRefusal(socket, upgradeRequired(problem));
       else if (this.#transport.upgrade(request, socket, head, { ...admission, since })) return;
       reportNoHandshake(this.mount);
     });
+    void admitted.finally(() => attempt.settle());
   }
 
   #admit(request: IncomingMessage, pathVariables: Variables, attempt: Attempt): Promise<Admission> {

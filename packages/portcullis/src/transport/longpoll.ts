@@ -11,7 +11,7 @@ import { type CloseCode, errorTable } from "../errors.ts";
 import { bounds } from "../limit/bounds.ts";
 import type { Params } from "../socket/params.ts";
 import { toBase64url } from "../token/base64url.ts";
-import { admit, paramsOf, screen } from "./admission.ts";
+import { type Admission, admit, paramsOf, screen } from "./admission.ts";
 import { Attempt } from "./attempt.ts";
 import { ConnectionSet, type TransportEvents } from "./connection-set.ts";
 import { deliver, type Exchange, HangUps, isGone, writeJson } from "./longpoll-answer.ts";
@@ -120,16 +120,23 @@ export class LongPollTransport implements Route {
 
   async #open(request: IncomingMessage, response: ServerResponse, pathVariables: Variables): Promise<void> {
     if (this.closing) return writeResponse(response, refuseClosing(this.mount, "longpoll").response);
-    const { environment, path } = this.mount;
-    const { telemetry } = environment;
     if (this.#isFull()) return this.#refuseFull(response);
     const attempt = new Attempt();
     const since = this.#events.moment();
     this.#hangUps.watch({ request, response }, () => attempt.end());
     const { origins } = this.#options;
     const admission = await admit(this.mount, { request, transport: "longpoll", origins, pathVariables, attempt });
-    // The client may have gone, the endpoint have been closed, and others have come, while this one was being looked at.
-    if (isGone({ request, response })) return;
+    try {
+      // The client may have gone, the endpoint have been closed, and others have come, while this one was being looked at.
+      if (!isGone({ request, response })) this.#admitted(response, admission, since);
+    } finally {
+      attempt.settle();
+    }
+  }
+
+  #admitted(response: ServerResponse, admission: Admission, since: number): void {
+    const { environment, path } = this.mount;
+    const { telemetry } = environment;
     this.#letGo(response);
     if (this.closing) return writeResponse(response, refuseClosing(this.mount, "longpoll").response);
     if (!admission.ok) return writeAnswer(response, admission);

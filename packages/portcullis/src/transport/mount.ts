@@ -35,7 +35,9 @@ import {
 import { type OriginPolicy, type Origins, originPolicy } from "./origin.ts";
 import { compilePath, type PathMatcher } from "./path.ts";
 import type { RequestReader } from "./proxy.ts";
+import { flowsOf } from "./rates.ts";
 import { refresh } from "./refresh.ts";
+import type { Turnstile } from "./turnstile.ts";
 
 /** What a mount is made with. */
 export interface MountEnvironment {
@@ -50,6 +52,8 @@ export interface MountEnvironment {
   readonly revocations: Revocations;
   readonly endpoint: EndpointHandle;
   readonly reader: RequestReader;
+  /** How many there are, over all mounts. */
+  readonly turnstile: Turnstile;
   readonly urlHost: string | null;
   readonly production: boolean;
 }
@@ -180,6 +184,7 @@ export function createMount(path: string, options: MountOptions, environment: Mo
         heldBytesMax: bounds.heldBytesMax,
         warnAt: bounds.warnAt,
       },
+      flows: flowsOf(path, options.rates),
       standing: {
         deadlines: environment.deadlines,
         now: () => environment.clock.now(),

@@ -10,6 +10,7 @@ import type { SerializerName } from "../protocol/serializer.ts";
 import type { AnySocket } from "../socket/socket.ts";
 import type { CredentialPlace } from "./credential.ts";
 import type { Origins } from "./origin.ts";
+import type { RateOptions } from "./rates.ts";
 
 /** What an application makes of a refused connection. */
 export interface RefusalResponse {
@@ -137,6 +138,8 @@ export interface MountOptions {
   readonly refreshGraceMs?: number;
   /** Any other bound of requests and messages: headers, query, topics, events, nesting, waiting frames. */
   readonly limits?: Partial<Limits>;
+  /** How many joins, messages and bytes one connection may send in a second. */
+  readonly rates?: RateOptions;
   /** How connections go when the endpoint drains; `false` leaves them until it closes. As Phoenix's `drainer`. */
   readonly drain?: false | DrainOptions;
   /** The WebSocket transport: `false` for none. Default on. */
@@ -163,6 +166,7 @@ export const knownKeys: ReadonlySet<string> = new Set<string>([
   "refreshLeadMs",
   "refreshGraceMs",
   "limits",
+  "rates",
   "drain",
   "websocket",
   "longpoll",

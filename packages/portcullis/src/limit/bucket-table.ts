@@ -1,0 +1,55 @@
+/**
+ * A bucket for each of any number of keys, in bounded memory.
+ *
+ * @module
+ */
+
+import { Bucket, type Rate } from "./rate.ts";
+
+/** Buckets that are looked at for each key that is new: more than one, or the table could never shrink. */
+const lookedAt = 4;
+
+/**
+ * A full bucket says no more than none at all, so only full ones are ever forgotten: whoever has used theirs up can't have it
+ * made anew by filling the table with other keys. Where a new key finds no room it shares one bucket with all the others
+ * that found none.
+ */
+export class BucketTable {
+  readonly #rate: Rate;
+  readonly #max: number;
+  readonly #buckets = new Map<string, Bucket>();
+  /** Of those there is no room for. */
+  readonly #shared: Bucket;
+
+  constructor(rate: Rate, max: number, now: number) {
+    this.#rate = rate;
+    this.#max = max;
+    this.#shared = new Bucket(rate, now);
+  }
+
+  /** How many keys have a bucket. */
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  /** The bucket of `key`, or the shared one. Its cost doesn't grow with the table. */
+  of(key: string, now: number): Bucket {
+    const known = this.#buckets.get(key);
+    if (known !== undefined) return known;
+    this.#forget(now);
+    if (this.#buckets.size >= this.#max) return this.#shared;
+    const bucket = new Bucket(this.#rate, now);
+    this.#buckets.set(key, bucket);
+    return bucket;
+  }
+
+  /** Goes round: what isn't full yet goes to the end, so that one that is slow to fill keeps no others from being found. */
+  #forget(now: number): void {
+    const { burst } = this.#rate;
+    for (let left = Math.min(lookedAt, this.#buckets.size); left > 0; left -= 1) {
+      const [key, bucket] = this.#buckets.entries().next().value as [string, Bucket];
+      this.#buckets.delete(key);
+      if (bucket.level(this.#rate, now) < burst) this.#buckets.set(key, bucket);
+    }
+  }
+}
