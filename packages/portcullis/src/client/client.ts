@@ -92,7 +92,6 @@ export function createClient<Mount = unknown>(url: string, options: ClientOption
 class ConnectedClient implements Client, ChannelHost {
   readonly timeoutMs: number;
   readonly #environment: Environment;
-  readonly #credential: Credential;
   readonly #dialer: Dialer;
   readonly #memberships = new Map<string, Membership>();
   readonly #statusListeners = new Listeners<ClientStatus>();
@@ -106,11 +105,10 @@ class ConnectedClient implements Client, ChannelHost {
     this.#pushesMax = options.pushesMax ?? 100;
     this.#delays = { baseMs: options.retryBaseMs ?? 1_000, capMs: options.retryCapMs ?? 30_000 };
     this.#environment = environmentWith(options);
-    this.#credential = new Credential(options.token ?? null, this.#environment.clock);
     this.#dialer = new Dialer(
       {
         address,
-        credential: this.#credential,
+        credential: new Credential(options.token ?? null, this.#environment.clock),
         environment: this.#environment,
         backoff: this.#delays,
         timeoutMs: this.timeoutMs,
@@ -151,7 +149,6 @@ class ConnectedClient implements Client, ChannelHost {
   }
 
   signOut(): void {
-    this.#credential.forget();
     this.#stop("signed_out");
   }
 

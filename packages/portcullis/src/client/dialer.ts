@@ -101,8 +101,9 @@ export class Dialer {
     void this.#dial();
   }
 
-  /** Stops for good: whatever is on its way comes to nothing. */
+  /** Stops for good: whatever is on its way comes to nothing, and the credential is forgotten. */
   stop(state: "refused" | "closed", reason: string): void {
+    this.#options.credential.forget();
     this.#cancelTimer();
     this.#stopWaking?.();
     this.#stopWaking = null;

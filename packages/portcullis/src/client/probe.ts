@@ -20,7 +20,10 @@ export async function probe(
   signal: AbortSignal,
 ): Promise<Advice> {
   const asking = new AbortController();
-  const abort = (): void => asking.abort();
+  const abort = (): void => {
+    cancel();
+    asking.abort();
+  };
   const cancel = clock.after(timeoutMs, abort);
   signal.addEventListener("abort", abort);
   try {
