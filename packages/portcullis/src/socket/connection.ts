@@ -105,6 +105,8 @@ export class Connection implements ChannelHost {
   #renewing = false;
   #assigns: object;
   #generation = 0;
+  /** Called when this is somebody with a new credential, before anything is said to them. May end the connection. */
+  onRenewed: ((connection: Connection, before: FullIdentity) => void) | null = null;
   readonly #outbox: Outbox;
   readonly #standing: Standing | null;
   readonly #traffic: Traffic | null;
@@ -416,16 +418,18 @@ export class Connection implements ChannelHost {
         for (const process of this.#channels.values()) process.suspend();
         telemetry.emit("credential.lapsed", { mount });
       },
-      renew: (assigns) => this.#renew(assigns),
+      renew: (assigns, before) => this.#renew(assigns, before),
       end: (code) => this.endBy(code),
       refreshed: (code) => telemetry.emit("credential.refreshed", { mount, code }),
     };
   }
 
   /** Swaps who this is in one step, and then asks every channel again whether they may be there. */
-  async #renew(assigns: object): Promise<readonly string[]> {
+  async #renew(assigns: object, before: FullIdentity): Promise<readonly string[]> {
     this.#assigns = assigns;
     this.#generation += 1;
+    this.onRenewed?.(this, before);
+    if (this.#closed) return [];
     this.#renewing = true;
     this.#lapsed = false;
     this.#outbox.stop();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { FullIdentity } from "../auth/identity.ts";
 import type { Revocations } from "../auth/revocation.ts";
 import type { Revocation } from "../auth/store.ts";
 import type { Clock } from "../clock.ts";
@@ -45,12 +46,32 @@ export class Roll {
       this.#subjects.add(identity.subject, connection);
       if (identity.keyId !== null) this.#keys.add(identity.keyId, connection);
     }
+    connection.onRenewed = this.#renewed;
     // Disconnected while it was being let in: its `connect` may have looked before that, and it ends like the others.
     if (socketId !== null && (this.#disconnected.get(socketId) ?? 0) > since) {
       connection.end("disconnected", { kind: "disconnected" });
-    } else if (identity !== null && this.#options.revocations.isRevoked(identity)) {
-      connection.endBy("revoked");
+    } else {
+      this.#endRevoked(connection);
     }
+  }
+
+  /** The same order for a new credential: found under its key, and only then looked up. */
+  readonly #renewed = (connection: Connection, before: FullIdentity): void => {
+    const keyId = connection.identity?.keyId ?? null;
+    if (keyId !== before.keyId) {
+      if (before.keyId !== null) this.#keys.remove(before.keyId, connection);
+      if (keyId !== null) this.#keys.add(keyId, connection);
+    }
+    this.#endRevoked(connection);
+  };
+
+  /** Whether it had to be ended. */
+  #endRevoked(connection: Connection): boolean {
+    const { revocations } = this.#options;
+    const { identity } = connection;
+    if (identity === null || !revocations.isRevoked(identity)) return false;
+    connection.endBy(revocations.isCompromised(identity) ? "key_compromised" : "revoked");
+    return true;
   }
 
   forget(connection: Connection): void {
@@ -74,13 +95,10 @@ export class Roll {
 
   /** Ends everybody the revocation concerns. */
   revoked(revocation: Revocation): void {
-    const { revocations, telemetry } = this.#options;
+    const { telemetry } = this.#options;
     let connections = 0;
     const look = (connection: Connection): void => {
-      const { identity } = connection;
-      if (identity === null || !revocations.isRevoked(identity)) return;
-      connections += 1;
-      connection.endBy("revoked");
+      if (this.#endRevoked(connection)) connections += 1;
     };
     if (revocation.kind === "subject") this.#subjects.each(revocation.subject, look);
     else this.#subjects.all(look);

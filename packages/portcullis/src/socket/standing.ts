@@ -47,7 +47,7 @@ export interface StandingHost {
   /** The credential has lapsed: only heartbeats and refreshes pass. */
   lapse(): void;
   /** Who this is has been renewed. Asks every channel again; resolves with the topics that were closed. */
-  renew(assigns: object): Promise<readonly string[]>;
+  renew(assigns: object, before: FullIdentity): Promise<readonly string[]>;
   end(code: CloseCode): void;
   refreshed(code: ErrorCode | null): void;
 }
@@ -116,9 +116,10 @@ export class Standing {
         continue;
       }
       this.#failures = 0;
+      const before = this.#credential.identity;
       this.#credential = { ...this.#credential, identity: verdict.identity };
       this.#schedule();
-      const closed = await this.#host.renew(verdict.assigns);
+      const closed = await this.#host.renew(verdict.assigns, before);
       if (this.#over) break;
       const { expiresAt } = verdict.identity;
       this.#host.refreshed(null);
