@@ -10,6 +10,9 @@ import type { FrameData } from "../protocol/message.ts";
 import type { ControlMessage, PubSub } from "../pubsub/pubsub.ts";
 import { type LongPollSession, type Poll, type PostStatus, postStatuses } from "./longpoll-session.ts";
 
+/** Nodes whose last question is remembered. */
+const nodesMax = 1_000;
+
 /** Whose session a request is about. */
 export interface SessionAddress {
   readonly node: string;
@@ -27,7 +30,7 @@ export interface LongPollRelayOptions {
   readonly tooLarge: (error: RangeError) => void;
 }
 
-/** What a node asks, and is told. `request` is the asker's own number for it. */
+/** What a node asks, and is told. `request` is the asker's own number for it, and rises. */
 type Question =
   | { readonly type: "poll"; readonly session: string }
   | {
@@ -42,7 +45,12 @@ type Answer =
   | { readonly type: "gone" }
   | { readonly type: "messages"; readonly messages: readonly string[] }
   | { readonly type: "posted"; readonly status: PostStatus };
-type Letter = { readonly mount: string; readonly from: string; readonly request: number } & (Question | Answer);
+type Letter = {
+  readonly mount: string;
+  readonly from: string;
+  readonly to: string;
+  readonly request: number;
+} & (Question | Answer);
 
 /** A question of this node that has not been answered for good. */
 interface Asked {
@@ -65,6 +73,8 @@ export class LongPollRelay {
   readonly #options: LongPollRelayOptions;
   readonly #asked = new Map<number, Asked>();
   readonly #carried = new Map<string, Carried>();
+  /** The last question of each node that asked one, the most recent asker last. */
+  readonly #asking = new Map<string, number>();
   #requests = 0;
 
   constructor(options: LongPollRelayOptions) {
@@ -79,7 +89,7 @@ export class LongPollRelay {
     const request = this.#next();
     const cancel = (): boolean => {
       const waits = this.#forget(request);
-      if (waits) this.#send(node, { type: "cancel", request, ...this.#sender });
+      if (waits) this.#send(node, request, { type: "cancel" });
       return waits;
     };
     const answered = (answer: Answer): void => {
@@ -88,9 +98,7 @@ export class LongPollRelay {
         this.#expect(request, this.#options.windowMs + bounds.longpollAnswerTimeoutMs);
       } else if (answer.type === "messages") {
         this.#forget(request);
-        poll.answer(answer.messages, (delivered) =>
-          this.#send(node, { type: "settled", delivered, request, ...this.#sender }),
-        );
+        poll.answer(answer.messages, (delivered) => this.#send(node, request, { type: "settled", delivered }));
       } else {
         cancel();
         gone();
@@ -137,7 +145,7 @@ export class LongPollRelay {
   #ask(request: number, asked: Asked, question: Question): boolean {
     this.#asked.set(request, asked);
     this.#expect(request, bounds.longpollAnswerTimeoutMs);
-    return this.#send(asked.node, { ...question, request, ...this.#sender });
+    return this.#send(asked.node, request, question);
   }
 
   /** A node that says nothing in time is not there any more, nor are its sessions. */
@@ -158,7 +166,10 @@ export class LongPollRelay {
   #hear(control: ControlMessage): void {
     if (control.kind !== "longpoll") return;
     const letter = readLetter(control.data);
-    if (letter === null || letter.mount !== this.#options.mount) return;
+    const { mount, pubsub } = this.#options;
+    // Genuine and for somebody else: who can write to the bus can say again what was said there.
+    if (letter === null || letter.mount !== mount || letter.to !== pubsub.node) return;
+    if ((letter.type === "poll" || letter.type === "post") && !this.#isNew(letter)) return;
     switch (letter.type) {
       case "poll":
         return this.#carryPoll(letter, letter.session);
@@ -175,11 +186,23 @@ export class LongPollRelay {
     }
   }
 
+  /** Whether this question was not asked before: a message that is handled twice is worse than one that is lost. */
+  #isNew({ from, request }: Letter): boolean {
+    if (request <= (this.#asking.get(from) ?? 0)) return false;
+    this.#asking.delete(from);
+    this.#asking.set(from, request);
+    for (const [node] of this.#asking) {
+      if (this.#asking.size <= nodesMax) break;
+      this.#asking.delete(node);
+    }
+    return true;
+  }
+
   #carryPoll(letter: Letter, id: string): void {
     const { from, request } = letter;
     const session = this.#options.find(id);
-    if (session === undefined) return void this.#send(from, { type: "gone", request, ...this.#sender });
-    this.#send(from, { type: "held", request, ...this.#sender });
+    if (session === undefined) return void this.#send(from, request, { type: "gone" });
+    this.#send(from, request, { type: "held" });
     const name = nameOf(letter);
     const carried: Carried = { cancel: () => {}, settled: null, lost: null };
     this.#carried.set(name, carried);
@@ -188,7 +211,7 @@ export class LongPollRelay {
       answer: (messages, settled) => {
         if (messages.length === 0) over();
         else this.#awaitSettled(session, carried, { settled, over });
-        if (!this.#send(from, { type: "messages", messages, request, ...this.#sender })) carried.lost?.();
+        if (!this.#send(from, request, { type: "messages", messages })) carried.lost?.();
       },
     });
     carried.cancel = () => {
@@ -219,22 +242,20 @@ export class LongPollRelay {
 
   #carryPost({ from, request }: Letter, id: string, frames: readonly (string | { readonly base64: string })[]): void {
     const session = this.#options.find(id);
-    if (session === undefined) return void this.#send(from, { type: "gone", request, ...this.#sender });
-    this.#send(from, { type: "held", request, ...this.#sender });
+    if (session === undefined) return void this.#send(from, request, { type: "gone" });
+    this.#send(from, request, { type: "held" });
     const own = frames.map((frame) =>
       typeof frame === "string" ? frame : new Uint8Array(Buffer.from(frame.base64, "base64")),
     );
-    session.post(own, (status) => this.#send(from, { type: "posted", status, request, ...this.#sender }));
-  }
-
-  get #sender(): { readonly mount: string; readonly from: string } {
-    return { mount: this.#options.mount, from: this.#options.pubsub.node };
+    session.post(own, (status) => this.#send(from, request, { type: "posted", status }));
   }
 
   /** False for one that is too large for the bus: whoever waits for it has to be told otherwise. */
-  #send(node: string, letter: Letter): boolean {
+  #send(to: string, request: number, content: Question | Answer): boolean {
+    const { mount, pubsub } = this.#options;
+    const letter: Letter = { mount, from: pubsub.node, to, request, ...content };
     try {
-      this.#options.pubsub.controlTo(node, { kind: "longpoll", data: letter });
+      pubsub.controlTo(to, { kind: "longpoll", data: letter });
       return true;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -251,9 +272,11 @@ function nameOf({ from, request }: Letter): string {
 /** It came signed, but perhaps from another version of this. */
 function readLetter(data: unknown): Letter | null {
   if (typeof data !== "object" || data === null) return null;
-  const { mount, from, request, type, session, frames, messages, status, delivered } = data as Record<string, unknown>;
-  if (typeof mount !== "string" || typeof from !== "string" || typeof request !== "number") return null;
-  const base = { mount, from, request };
+  const { mount, from, to, request, type, ...content } = data as Record<string, unknown>;
+  if (typeof mount !== "string" || typeof from !== "string" || typeof to !== "string") return null;
+  if (typeof request !== "number") return null;
+  const { session, frames, messages, status, delivered } = content;
+  const base = { mount, from, to, request };
   switch (type) {
     case "poll":
       return typeof session === "string" ? { ...base, type, session } : null;
