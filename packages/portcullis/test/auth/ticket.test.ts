@@ -256,6 +256,13 @@ test("a ticket is spent although connect says no, or the page's origin does not"
   expect(await enter(kept)).toBe(101);
 });
 
+test("a plain request spends a ticket as a handshake does, so that nobody can try one out", async () => {
+  const { endpoint: here, tickets, enter, port } = await node(memoryCredentialStore());
+  const ticket = await tickets.issue(here, { subject: "ada" });
+  expect((await fetch(`http://127.0.0.1:${port}/socket/websocket?vsn=2.0.0&ticket=${ticket}`)).status).toBe(400);
+  expect(await enter(ticket)).toBe(403);
+});
+
 test("a store that is down is answered 500 over a real socket, and connect is not asked", async () => {
   const healthy = await node(memoryCredentialStore());
   const { enter, connects, said } = await node(brokenStore());
