@@ -171,7 +171,7 @@ describe("the provider", () => {
     expect(await told()).toEqual(["credential_expired", true]);
   });
 
-  test("that throws, or returns what is no token, is asked again later, and told of the same trouble", async () => {
+  test("that throws, or returns what is no token, is asked again later", async () => {
     const answers: (() => unknown)[] = [
       () => {
         throw new Error("offline");
@@ -190,6 +190,19 @@ describe("the provider", () => {
     }
     await tested.next("open");
     expect(server.upgrades.all.map(tokenOf)).toEqual(["good"]);
+  });
+
+  test("that fails is told of the same trouble again", async () => {
+    server.refusal = { reason: "credential_expired", retry: "reauth" };
+    const { tested, questions } = questioned();
+    tested.client.connect();
+    (await questions.next()).answer("old");
+    await tested.next("waiting");
+    tested.clock.advance(0);
+    (await questions.next()).fail(new Error("offline"));
+    expect(await tested.next("waiting")).toEqual({ state: "waiting", reason: "credential_unavailable" });
+    tested.clock.advance(0);
+    expect(await questions.next()).toMatchObject({ reason: "credential_expired", previousFailed: true });
   });
 
   test("that takes longer than 30 s is told to stop, and what it says then is dropped", async () => {
