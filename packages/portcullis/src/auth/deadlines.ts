@@ -13,8 +13,11 @@ interface Deadline {
   index: number;
 }
 
-/** A timer takes what doesn't fit into 31 bits for no delay at all; who waits for longer looks again in between. */
-const sleepMsMax = 2 ** 31 - 1;
+/**
+ * Timers know nothing of a clock that is set, stand still while the machine sleeps, and take what doesn't fit into 31 bits
+ * for no delay at all: who waits for longer looks at the clock in between.
+ */
+const sleepMsMax = 60_000;
 
 /** A binary heap: a hundred thousand deadlines cost a hundred thousand small objects, and a step or two each. */
 export class Deadlines {

@@ -46,10 +46,11 @@ export async function identify(mount: Mount, presented: Presented): Promise<Iden
   return (await whyRevoked(mount, identity)) ?? { ok: true, said, identity };
 }
 
-/** Refuses what was revoked, and everybody while that can't be known. */
+/** Refuses what has lapsed or was revoked, and everybody while that can't be known. */
 export async function whyRevoked(mount: Mount, identity: FullIdentity | null): Promise<Refused | null> {
-  const { revocations } = mount.environment;
+  const { revocations, clock } = mount.environment;
   if (identity === null) return null;
+  if (identity.expiresAt < clock.now()) return refuse(mount, "credential_expired", null);
   const ready = revocations.ready();
   if (!(ready === true || (await ready))) return refuse(mount, "revocations_unread", null);
   return revocations.isRevoked(identity) ? refuse(mount, "credential_revoked", null) : null;
@@ -112,7 +113,13 @@ export function credentialOf(
   const own = identity ?? identityFrom(acceptance);
   if (own === null) return null;
   if (socket.authenticate === null || identity === null) return { identity: own, socketId, request: null };
-  return { identity, socketId, request: { ...request, params: withoutToken(request.params, from) } };
+  const { params, info } = request;
+  return { identity, socketId, request: { params: withoutToken(params, from), info: withAuthToken(info, null) } };
+}
+
+/** What `connect` is told of the request, with another token where it is told that. */
+export function withAuthToken(info: unknown, token: string | null): unknown {
+  return typeof info === "object" && info !== null && "authToken" in info ? { ...info, authToken: token } : info;
 }
 
 /** The credential itself is not kept: what was verified is. */

@@ -9,7 +9,7 @@ import type { RefusalCode } from "../errors.ts";
 import { parseQuery } from "../socket/params.ts";
 import { type Credential, type RefreshVerdict, retryOnWire } from "../socket/standing.ts";
 import { Attempt } from "./attempt.ts";
-import { enter, identify } from "./identify.ts";
+import { enter, identify, withAuthToken } from "./identify.ts";
 import type { Mount } from "./mount.ts";
 import { failed, type Refused, refusalOf } from "./refusal.ts";
 
@@ -44,7 +44,8 @@ async function judge(
   // Whoever holds somebody else's token gets to know no more than for a forged one.
   if (identity === null || !isSameIdentity(identity, present)) return no("credential_refused", "other identity");
   if (identity.issuedAt < present.issuedAt) return no("credential_refused", "stale");
-  const entered = await enter(mount, { ...request, said, attempt });
+  const info = withAuthToken(request.info, token);
+  const entered = await enter(mount, { ...request, info, said, attempt });
   if (!entered.ok) return toVerdict(entered);
   if (entered.socketId !== socketId) return no("credential_refused", "other identity");
   // Revoked while `connect` was thinking: what is looked up last is what holds.

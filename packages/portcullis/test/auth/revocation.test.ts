@@ -424,7 +424,7 @@ test("a store that can't keep a revocation says so to its caller, and this clust
 test("what a node said while it could not be heard it says again, but not what was given back", async () => {
   const { revoke, revocations, pubsub, clock } = node();
   const said: unknown[] = [];
-  pubsub.onControl((message) => void said.push(message.kind === "revoke" ? message.data : message.id));
+  pubsub.onControl((message) => void said.push(message.kind === "revoke" ? message.data : message.kind));
   await revoke({ tokenId: "long ago" });
   clock.advance(60_001);
   await revoke({ tokenId: "just before" });
