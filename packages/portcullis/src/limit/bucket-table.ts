@@ -18,6 +18,7 @@ export class BucketTable {
   readonly #rate: Rate;
   readonly #max: number;
   readonly #buckets = new Map<string, Bucket>();
+  #round = this.#buckets.entries();
   /** Of those there is no room for. */
   readonly #shared: Bucket;
 
@@ -43,13 +44,19 @@ export class BucketTable {
     return bucket;
   }
 
-  /** Goes round: what isn't full yet goes to the end, so that one that is slow to fill keeps no others from being found. */
+  /**
+   * Goes round, so that one bucket that is slow to fill keeps no others from being found. The place is remembered: looking
+   * for it would mean to go over everything that was forgotten since.
+   */
   #forget(now: number): void {
-    const { burst } = this.#rate;
-    for (let left = Math.min(lookedAt, this.#buckets.size); left > 0; left -= 1) {
-      const [key, bucket] = this.#buckets.entries().next().value as [string, Bucket];
-      this.#buckets.delete(key);
-      if (bucket.level(this.#rate, now) < burst) this.#buckets.set(key, bucket);
+    for (let left = lookedAt; left > 0; left -= 1) {
+      const next = this.#round.next();
+      if (next.done === true) {
+        this.#round = this.#buckets.entries();
+        continue;
+      }
+      const [key, bucket] = next.value;
+      if (bucket.level(this.#rate, now) >= this.#rate.burst) this.#buckets.delete(key);
     }
   }
 }

@@ -11,6 +11,9 @@ export interface Rate {
   readonly burst: number;
 }
 
+/** What adding fractions loses: a client that comes back when it was told to is not to be told so again. */
+const dust = 1e-6;
+
 /** One bucket. Its rate is handed in with every call: thousands of buckets have the same one. */
 export class Bucket {
   #tokens: number;
@@ -30,11 +33,11 @@ export class Bucket {
   take(rate: Rate, cost: number, now: number): number {
     this.#fill(rate, now);
     const due = Math.min(cost, rate.burst);
-    if (this.#tokens >= due) {
+    if (this.#tokens >= due - dust) {
       this.#tokens -= due;
       return 0;
     }
-    return Math.max(1, Math.ceil(((due - this.#tokens) / rate.perSecond) * 1_000));
+    return Math.max(1, Math.ceil(((due - dust - this.#tokens) / rate.perSecond) * 1_000));
   }
 
   /** What is in it. */

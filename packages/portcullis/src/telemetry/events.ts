@@ -43,6 +43,7 @@ export interface TelemetryEvents {
     readonly error: unknown;
   };
   "message.dropped": { readonly mount: string; readonly pattern: string | null; readonly code: string };
+  /** Four fifths of a limit are used up. What is limited over all mounts is reported for the one it was reached on. */
   "limit.warned": { readonly mount: string; readonly limit: string; readonly value: number; readonly max: number };
   /** A presence refused to track or update: `reason` is the refusal's. */
   "presence.refused": { readonly presence: string; readonly reason: string };
@@ -58,6 +59,7 @@ export interface TelemetryEvents {
   "pubsub.status": { readonly status: "up" | "down" };
   /** A message from the bus was not taken: not signed with this endpoint's secret, not readable, or too large. */
   "pubsub.refused": { readonly fault: "unsigned" | "unreadable" | "too_large" };
+  /** Something was refused, held back or ended because there is a limit. */
   "limit.reached": { readonly mount: string; readonly limit: string; readonly max: number };
 }
 
