@@ -33,9 +33,10 @@ export class Bus {
     this.#options = options;
   }
 
-  /** Connects, at its first use. */
+  /** Connects, at its first use. Throws what the adapter's `connect` throws: nothing works until that is mended. */
   start(): AdapterLink | null {
-    if (this.#link !== null || this.#closed) return this.#link;
+    if (this.#closed) return null;
+    if (this.#link !== null) return this.#link;
     const { adapter, telemetry, node, onStatus } = this.#options;
     this.#link = adapter.connect({
       message: (_channel, text) => this.#received(text),
@@ -51,19 +52,19 @@ export class Bus {
         }
       },
     });
-    this.#link.subscribe(everybody);
-    this.#link.subscribe(nodePrefix + node);
+    this.#attempt((link) => link.subscribe(everybody));
+    this.#attempt((link) => link.subscribe(nodePrefix + node));
     return this.#link;
   }
 
   /** Somebody here hears `topic` from now on. */
   subscribe(topic: string): void {
-    this.start()?.subscribe(topicPrefix + topic);
+    this.#attempt((link) => link.subscribe(topicPrefix + topic));
   }
 
   /** Nobody does any more. */
   unsubscribe(topic: string): void {
-    this.#link?.unsubscribe(topicPrefix + topic);
+    if (this.#link !== null) this.#attempt((link) => link.unsubscribe(topicPrefix + topic));
   }
 
   /** Throws what sealing throws. */
@@ -77,13 +78,34 @@ export class Bus {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
-    await this.#link?.close();
+    try {
+      await this.#link?.close();
+    } catch (error) {
+      this.#adapterThrew(error);
+    }
   }
 
   #publish(channel: string, message: BusMessage): void {
     const { envelopes, node } = this.#options;
-    this.start()?.publish(channel, envelopes.seal(node, message));
+    const text = envelopes.seal(node, message);
+    this.#attempt((link) => link.publish(channel, text));
+  }
+
+  /** An adapter must not throw. One that does costs what it was asked to do, and not whoever asked. */
+  #attempt(use: (link: AdapterLink) => void): void {
+    const link = this.start();
+    if (link === null) return;
+    try {
+      use(link);
+    } catch (error) {
+      this.#adapterThrew(error);
+    }
+  }
+
+  #adapterThrew(error: unknown): void {
+    this.#options.telemetry.error("pubsub adapter", "the adapter of the bus between nodes threw", error);
   }
 
   #received(text: string): void {
