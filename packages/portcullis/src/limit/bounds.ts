@@ -70,8 +70,10 @@ export const bounds = {
   longpollBatchMax: 100,
   /** Long-poll sessions of one mount and process. Over it: 503. */
   longpollSessionsMax: 10_000,
-  /** Polls, and posts, of one session under way at a time. Over it the oldest poll is answered, and a post refused. */
+  /** Polls of one session under way at a time. Over it the oldest is answered. */
   longpollRequestsMax: 4,
+  /** Posts of one session that are read or wait at a time, no more in all than one may have bytes. Over it: 429. */
+  longpollPostsMax: 64,
   /** How long another node may take to say that it has a session. Over it: the session is taken for lost. */
   longpollAnswerTimeoutMs: 2_000,
   /** Revocations known at a time. Over it: `revoke` rejects. Expired ones are forgotten this often. */

@@ -156,6 +156,11 @@ export class PubSub {
     this.#tell(message);
   }
 
+  /** Whether there is no bus: nobody can be asked. */
+  get isAlone(): boolean {
+    return this.#bus === null;
+  }
+
   /** Sends a command to one node, which may be this one. One that isn't there hears nothing. */
   controlTo(node: string, message: ControlMessage): void {
     if (node === this.node) this.#tell(message);

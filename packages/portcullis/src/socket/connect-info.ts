@@ -85,6 +85,8 @@ export function collectInfo(items: readonly ConnectInfoItem[], facts: RequestFac
   return info;
 }
 
+const tokenHeaders: readonly string[] = ["x-phoenix-authtoken", "x-phoenix-longpoll-token"];
+
 function lookUp(name: keyof ConnectInfo, facts: RequestFacts): unknown {
   switch (name) {
     case "peer":
@@ -96,8 +98,8 @@ function lookUp(name: keyof ConnectInfo, facts: RequestFacts): unknown {
     case "userAgent":
       return headers(facts, (header) => header === "user-agent")[0]?.[1] ?? null;
     case "xHeaders":
-      // The token header of the long-poll client is a credential: it travels as authToken or not at all.
-      return headers(facts, (header) => header.startsWith("x-") && header !== "x-phoenix-authtoken");
+      // The tokens of the long-poll client are credentials: they travel as authToken or not at all.
+      return headers(facts, (header) => header.startsWith("x-") && !tokenHeaders.includes(header));
     case "traceContext":
       return headers(facts, (header) => header === "traceparent" || header === "tracestate");
     case "secWebSocketHeaders":

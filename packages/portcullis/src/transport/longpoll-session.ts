@@ -48,6 +48,8 @@ interface WaitingPost {
 
 /** A session nobody polls for so many windows ends, as in Phoenix. */
 const windowsOfSilence = 1.5;
+/** So much longer it is given where it may have asked, and not been heard yet. */
+const heldUpShare = 0.1;
 
 export class LongPollSession implements Sink, Held {
   readonly id: string;
@@ -149,10 +151,18 @@ export class LongPollSession implements Sink, Held {
   #awaitPoll(): void {
     if (this.#polls.length > 0 || this.#inFlight > 0) return;
     this.#cancelSilence?.();
-    this.#cancelSilence = this.#clock.after(this.#options.options.windowMs * windowsOfSilence, () => {
-      if (this.#ended) this.#forget();
-      else this.connection.end("idle", { kind: "closed" });
+    const silenceMs = this.#options.options.windowMs * windowsOfSilence;
+    const dueAt = this.#clock.now() + silenceMs;
+    this.#cancelSilence = this.#clock.after(silenceMs, () => {
+      // This process was held up: what the client asked meanwhile has yet to be read.
+      if (this.#clock.now() <= dueAt) this.#fallSilent();
+      else this.#cancelSilence = this.#clock.after(silenceMs * heldUpShare, () => this.#fallSilent());
     });
+  }
+
+  #fallSilent(): void {
+    if (this.#ended) this.#forget();
+    else this.connection.end("idle", { kind: "closed" });
   }
 
   // --- posts --------------------------------------------------------------------------------------------------------
@@ -160,7 +170,7 @@ export class LongPollSession implements Sink, Held {
   /** Handles the frames of one POST, after those of the ones before it. `done` is called once. */
   post(frames: readonly FrameData[], done: (status: PostStatus) => void): void {
     if (this.#ended) return done(410);
-    if (this.#posts.length >= bounds.longpollRequestsMax) return done(429);
+    if (this.#posts.length >= bounds.longpollPostsMax) return done(429);
     this.#posts.push({ frames, next: 0, done });
     this.#feed();
   }

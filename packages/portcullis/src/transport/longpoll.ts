@@ -50,8 +50,8 @@ export class LongPollTransport implements Route {
   /** With those that have ended and have messages left to fetch. */
   readonly #sessions = new Map<string, LongPollSession>();
   readonly #hangUps = new HangUps();
-  /** Sessions whose posts are being read, and how many. */
-  readonly #reading = new Map<string, number>();
+  /** Sessions with posts that are being read, or wait for their turn: how many, and of how many bytes. */
+  readonly #posting = new Map<string, { count: number; bytes: number }>();
 
   constructor(mount: Mount, options: LongPollMount, events: TransportEvents) {
     this.mount = mount;
@@ -224,7 +224,10 @@ export class LongPollTransport implements Route {
     };
     // A session that is not there any more: the client begins anew, with what it came with.
     const gone = (): void => this.#guard(response, this.#open(request, response, variables));
-    if (session.node !== this.mount.environment.pubsub.node) {
+    const { pubsub } = this.mount.environment;
+    if (session.node !== pubsub.node) {
+      // Of a process that is not there any more: there is nobody to ask.
+      if (pubsub.isAlone) return gone();
       takeBack = this.#relay.poll(session, poll, gone);
       return;
     }
@@ -239,13 +242,15 @@ export class LongPollTransport implements Route {
     const { clock, pubsub } = this.mount.environment;
     const isOurs = session?.node === pubsub.node;
     // Before its body is read: a stranger's is not worth the memory.
-    if (session === null || (isOurs && this.#sessions.get(session.id)?.ended !== false)) {
+    const isGone = isOurs ? this.#sessions.get(session.id)?.ended !== false : pubsub.isAlone;
+    if (session === null || isGone) {
       return writeJson(response, { status: 410 });
     }
-    if (!this.#beginReading(session.id)) return writeJson(response, { status: 429 });
     const { bodyBytesMax: bytesMax, frameBytesMax } = this.#options;
+    const release = this.#takeIn(session.id, Number(request.headers["content-length"] ?? bytesMax));
+    if (release === null) return writeJson(response, { status: 429 });
+    response.once("close", release);
     const body = await readBody(request, { bytesMax, timeoutMs: bounds.longpollBodyTimeoutMs, clock });
-    this.#endReading(session.id);
     this.#letGo(response);
     if (typeof body === "string") return this.#refuseBody(response, body);
     const batchMax = bounds.longpollBatchMax;
@@ -261,18 +266,22 @@ export class LongPollTransport implements Route {
     else found.post(frames, done);
   }
 
-  /** What is not read yet takes memory as well: no more of that for one session than of posts that wait for their turn. */
-  #beginReading(id: string): boolean {
-    const count = this.#reading.get(id) ?? 0;
-    if (count >= bounds.longpollRequestsMax) return false;
-    this.#reading.set(id, count + 1);
-    return true;
-  }
-
-  #endReading(id: string): void {
-    const count = this.#reading.get(id) ?? 0;
-    if (count > 1) this.#reading.set(id, count - 1);
-    else this.#reading.delete(id);
+  /**
+   * What is not read yet, and what waits for its turn, takes memory: of one session no more than a post may have in all,
+   * however many it is split into. Older clients send a post a message. Returns how to let go of it, `null` when it is too much.
+   */
+  #takeIn(id: string, bytes: number): (() => void) | null {
+    const posting = this.#posting.get(id) ?? { count: 0, bytes: 0 };
+    const tooMuch = posting.count > 0 && posting.bytes + bytes > this.#options.bodyBytesMax;
+    if (tooMuch || posting.count >= bounds.longpollPostsMax) return null;
+    posting.count += 1;
+    posting.bytes += bytes;
+    this.#posting.set(id, posting);
+    return () => {
+      posting.count -= 1;
+      posting.bytes -= bytes;
+      if (posting.count === 0) this.#posting.delete(id);
+    };
   }
 
   #refuseBody(response: ServerResponse, fault: BodyFault): void {

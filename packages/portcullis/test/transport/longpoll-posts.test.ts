@@ -188,7 +188,7 @@ test("what makes no room within a window ends the session: 408 for the first pos
   expect(said.map(({ message }) => message).join()).toContain("stalled");
 });
 
-test("of more than four posts that wait the next is refused with 429, and the others keep their order", async () => {
+test("of more than 64 posts that wait the next is refused with 429, and the others keep their order", async () => {
   const { port, handled, release, clock } = await stage({ limits: { pendingFramesMax: 2 } });
   const client = await (await Poller.open(port)).join("room:a");
   const first = client.send([JSON.stringify(["1", "2", "room:a", "wait", {}]), note(1), note(2)].join("\n"), {
@@ -196,15 +196,32 @@ test("of more than four posts that wait the next is refused with 429, and the ot
   });
   await clock.waits(windowMs);
   const others = [];
-  for (let n = 3; n <= 5; n += 1) {
+  for (let n = 3; n <= 65; n += 1) {
     others.push(client.send(note(n)));
     await clock.waits(10_000, 1);
     await clock.waits(10_000, 0);
   }
-  expect(await client.send(note(6)).answer).toMatchObject({ httpStatus: 200, status: 429 });
+  expect(await client.send(note(66)).answer).toMatchObject({ httpStatus: 200, status: 429 });
   release();
   for (const { answer } of [first, ...others]) expect(await answer).toMatchObject({ status: 200 });
-  await expect.poll(() => handled).toEqual([1, 2, 3, 4, 5]);
+  await expect.poll(() => handled).toEqual(Array.from({ length: 65 }, (_, index) => index + 1));
+});
+
+test("posts that wait hold no more bytes together than one may have", async () => {
+  const { port, release, clock } = await stage({ limits: { pendingFramesMax: 2 } }, { bodyBytesMax: 2_000 });
+  const client = await (await Poller.open(port)).join("room:a");
+  const first = client.send([JSON.stringify(["1", "2", "room:a", "wait", {}]), note(1), note(2)].join("\n"), {
+    "content-type": ndjson,
+  });
+  await clock.waits(windowMs);
+  const large = JSON.stringify([null, "9", "phoenix", "heartbeat", { text: "x".repeat(1_500) }]);
+  const second = client.send(large);
+  await clock.waits(10_000, 1);
+  await clock.waits(10_000, 0);
+  expect(await client.send(large).answer).toMatchObject({ httpStatus: 200, status: 429 });
+  release();
+  for (const { answer } of [first, second]) expect(await answer).toMatchObject({ status: 200 });
+  expect(await client.send(large).answer).toMatchObject({ httpStatus: 200, status: 200 });
 });
 
 test("a post whose client hangs up while it is held back is handled all the same", async () => {
