@@ -16,12 +16,23 @@ let project: Project;
 
 /** What is inferred here has to be nameable by what the package exports: else TS2883 under `declaration`. */
 const definitions = `
-import { accept, defineEndpoint, defineSocket, reject, signedToken, stop } from "portcullis";
+import { accept, anyOf, createTickets, defineEndpoint, defineSocket, memoryCredentialStore, reject, session, signedToken, stop } from "portcullis";
+import { jwks, jwt } from "portcullis/auth/jwt";
+import { libsqlCredentialStore } from "portcullis/auth/libsql";
+import { redisCredentialStore } from "portcullis/auth/redis";
 import { createTokens } from "portcullis/token";
 
 export const tokens = createTokens({ secretKeyBase: "x".repeat(64) });
 export const claim = tokens.verify("user", tokens.sign("user", "1"));
 export const authenticate = signedToken({ salt: "user", maxAgeSeconds: 60 });
+export const keys = jwks({ url: "https://issuer.example/jwks.json", algorithms: ["ES256"] });
+export const store = memoryCredentialStore();
+export const stores = [libsqlCredentialStore, redisCredentialStore];
+export const tickets = createTickets<{ role: string }>({ store, lifetimeSeconds: 60 });
+export const service = jwt({ keys, issuer: "https://issuer.example", audience: "api", maxAgeSeconds: 60 });
+export const several = anyOf({ authenticate, service, ticket: tickets.authenticate });
+export const page = session({ subject: (content: { id: string }) => content.id, issuedAt: () => 0, maxAgeSeconds: 60 });
+export const guarded = defineSocket({ authenticate: several, connect: ({ identity }) => ({ identity }) });
 export const socket = defineSocket({
   authenticate,
   connectInfo: ["peer", "uri", "xHeaders", { own: 1 }],

@@ -42,6 +42,8 @@ export async function createProject(): Promise<Project> {
   // Node's types are the one thing a user's compiler brings along.
   mkdirSync(join(folder, "node_modules", "@types"), { recursive: true });
   symlinkSync(join(root, "node_modules/@types/node"), join(folder, "node_modules/@types/node"), "junction");
+  // The optional peer that portcullis/auth/jwt imports, and nothing else does.
+  symlinkSync(join(root, "node_modules/jose"), join(folder, "node_modules/jose"), "junction");
   return {
     folder,
     installed: join(folder, "node_modules", "portcullis"),
