@@ -1,6 +1,5 @@
 // Every recording of a real Phoenix server, replayed against the reference server in real time. Each has a
 // server of its own: they share topics, and all of them run at once.
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { silentLogger } from "portcullis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startReferenceServer } from "./reference-server/server.ts";
@@ -8,24 +7,20 @@ import { type Outcome, play } from "./replay/player.ts";
 import { readScenario, recordingNames } from "./replay/recording.ts";
 import { needsQuiet } from "./replay/schedule.ts";
 import { toScript } from "./replay/script.ts";
+import { Stillness } from "./stillness.ts";
 
 const names = recordingNames();
 const outcomes = new Map<string, Promise<Outcome>>();
 
-/**
- * A recording is real time. Where this process stood still for a good part of the shortest time that is waited for, what came
- * of it says nothing, and it is played again.
- */
-const stoodStillMs = 100;
 const playsMax = 4;
 
 async function replay(name: string): Promise<Outcome> {
   for (let plays = 1; ; plays += 1) {
-    const delay = monitorEventLoopDelay({ resolution: 10 });
-    delay.enable();
+    const stillness = new Stillness();
     const outcome = await playOnce(name);
-    delay.disable();
-    if (outcome.verdict === "same" || plays === playsMax || delay.max / 1e6 < stoodStillMs) return outcome;
+    const stoodStill = stillness.stoodStill();
+    stillness.end();
+    if (outcome.verdict === "same" || plays === playsMax || !stoodStill) return outcome;
   }
 }
 

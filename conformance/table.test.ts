@@ -3,6 +3,7 @@
 import { silentLogger } from "portcullis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startReferenceServer } from "./reference-server/server.ts";
+import { Stillness } from "./stillness.ts";
 import { type Case, type Cell, transports, vsns } from "./table/case.ts";
 import { cases } from "./table/cases.ts";
 import { nameOf } from "./table/report.ts";
@@ -29,6 +30,7 @@ for (const cell of cells) {
   }
 }
 
+const stillness = new Stillness();
 const closing: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   for (const { name, start } of worlds) {
@@ -40,13 +42,17 @@ beforeAll(async () => {
       {
         patienceMs: 15_000,
         atOnce: 8,
+        stoodStill: () => stillness.stoodStill(),
         report: (result) => settle.get(keyOf(result.testCase.id, result.cell))?.(result),
       },
     );
     closing.push(() => run.then(() => server.close()));
   }
 });
-afterAll(() => Promise.all(closing.map((close) => close())));
+afterAll(async () => {
+  await Promise.all(closing.map((close) => close()));
+  stillness.end();
+});
 
 for (const cell of cells) {
   const held = cases.filter((testCase) => isHeld(testCase, cell)).map(({ id, says }) => [id, says] as const);

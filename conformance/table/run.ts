@@ -19,9 +19,13 @@ export interface RunOptions {
   readonly patienceMs?: number;
   /** How many at a time. Default 12. */
   readonly atOnce?: number;
+  /** Whether this process stood still since it was last asked: what failed meanwhile says nothing, and is held again. */
+  readonly stoodStill?: () => boolean;
   /** Told of each result as it comes. */
   readonly report?: (result: Result) => void;
 }
+
+const againMax = 3;
 
 /** Every case in every cell; the results in that order. */
 export async function runTable(
@@ -35,7 +39,14 @@ export async function runTable(
   async function work(): Promise<void> {
     for (let index = next++; index < jobs.length; index = next++) {
       const { testCase, cell } = jobs[index] as (typeof jobs)[number];
-      const result = await runCase(testCase, cell, options.patienceMs);
+      let result = await runCase(testCase, cell, options.patienceMs);
+      for (
+        let again = 0;
+        again < againMax && result.verdict === "failed" && options.stoodStill?.() === true;
+        again += 1
+      ) {
+        result = await runCase(testCase, cell, options.patienceMs);
+      }
       results[index] = result;
       options.report?.(result);
     }
