@@ -74,3 +74,13 @@ export function heard(
 ): readonly (readonly [event: unknown, payload: unknown])[] {
   return frames.filter((frame) => frame[2] === topic).map(([, , , event, payload]) => [event, payload]);
 }
+
+/** A hook that says each of these in its turn, and the last of them from then on. */
+export function inTurn<Answer>(...answers: readonly Answer[]): { (): Answer; readonly asked: number } {
+  let asked = 0;
+  const say = (): Answer => {
+    asked += 1;
+    return answers[Math.min(asked, answers.length) - 1] as Answer;
+  };
+  return Object.defineProperty(say, "asked", { get: () => asked }) as never;
+}
