@@ -45,7 +45,11 @@ export function ask(port: number, asking: Asking = {}): Asked {
     port,
     method,
     path,
-    headers: headers as Record<string, string>,
+    // For some methods node leaves it out, and what follows would be taken for the next request.
+    headers: {
+      ...(body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }),
+      ...(headers as Record<string, string>),
+    },
     agent: agent ?? false,
   });
   const answer = new Promise<Answer>((resolve, reject) => {
