@@ -158,9 +158,11 @@ export class Membership {
     this.#joinedBefore = true;
     this.#settle?.resolve(response);
     this.#settle = null;
-    this.#become("joined", null, response);
+    this.#status = { state: "joined", reason: null, reply: response };
+    // Before anybody is told, who may push more: what waited longer goes first.
     const send = this.#sending();
     if (send !== null) this.#pushes.flush(send);
+    this.#tell();
   }
 
   /** A join that failed. One that had worked before is tried again where the server may recover, and no other. */
@@ -211,8 +213,12 @@ export class Membership {
       link.ask({ joinRef, ref: link.nextRef(), topic: this.topic, event, payload }, answered);
   }
 
-  #become(state: ChannelState, reason: string | null, reply: unknown = this.#status.reply): void {
-    this.#status = { state, reason, reply };
+  #become(state: ChannelState, reason: string | null): void {
+    this.#status = { state, reason, reply: this.#status.reply };
+    this.#tell();
+  }
+
+  #tell(): void {
     for (const holder of [...this.#holders]) holder.changed(this.#status);
   }
 }

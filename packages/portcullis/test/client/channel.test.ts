@@ -186,6 +186,22 @@ describe("pushing", () => {
     expect(await Promise.all(pushes)).toEqual([{ echo: { n: 1 } }, { echo: { n: 2 } }]);
   });
 
+  test("before the join is answered goes out before what is pushed upon it, and as it was", async () => {
+    const lobby = tested.client.channel("room:lobby");
+    const pushes: Promise<unknown>[] = [];
+    lobby.onStatus(({ state }) => {
+      if (state === "joined") pushes.push(lobby.push("echo", { n: 2 }));
+    });
+    const joined = lobby.join();
+    const bytes = Uint8Array.of(1, 2);
+    pushes.push(lobby.push("reverse", bytes), lobby.push("echo", { n: 1 }));
+    bytes.fill(0);
+    await joined;
+    expect(await Promise.all(pushes)).toEqual([Uint8Array.of(2, 1), { echo: { n: 1 } }, { echo: { n: 2 } }]);
+    const echoes = sentEvents("echo").map((frame) => (JSON.parse(frame) as unknown[])[4]);
+    expect(echoes).toEqual([{ n: 1 }, { n: 2 }]);
+  });
+
   test("more than may wait overflows, and what waits is kept", async () => {
     tested = testedClient<App["/open"]>(server.openUrl, { pushesMax: 2 });
     const lobby = tested.client.channel("room:lobby");

@@ -331,6 +331,15 @@ describe("a refusal", () => {
   });
 });
 
+test.each(["???>>>~~~", "ключ 🔑", "a b,c;d=e/f+g", "x", "xy", "xyz"])(
+  "the token %j arrives as it is",
+  async (token) => {
+    const tested = testedClient(server.url, { token: () => token });
+    tested.client.connect();
+    expect((await server.peers.next()).token).toBe(token);
+  },
+);
+
 describe("an address", () => {
   test.each(["/socket", "example.com", "ftp://example.com/socket", ""])("%j is none outside of a page", (url) => {
     expect(() => testedClient(url)).toThrow(/Expected the address of a socket/);

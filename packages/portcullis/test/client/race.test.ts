@@ -48,6 +48,7 @@ class Play {
   readonly sockets: HandMadeSocket[] = [];
   readonly tokens: string[] = [];
   readonly questions: ((token: string | null) => void)[] = [];
+  readonly explanations: (() => void)[] = [];
   readonly clock = new FakeClock();
   readonly page: Page = openPage();
   asked = 0;
@@ -56,7 +57,10 @@ class Play {
   readonly client = createClient("wss://example.com/socket", {
     clock: this.clock,
     random: () => 0.5,
-    fetch: async () => ({ text: async () => JSON.stringify({ reason: "expired", retry: "reauth" }) }),
+    fetch: async () => {
+      await new Promise<void>((resolve) => this.explanations.push(resolve));
+      return { text: async () => JSON.stringify({ reason: "expired", retry: "reauth" }) };
+    },
     token: () =>
       new Promise((resolve) => {
         this.asked += 1;
@@ -111,6 +115,7 @@ const steps: Record<string, (play: Play) => void> = {
   answerNobody: (play) => play.questions.shift()?.(null),
   open: (play) => play.live[0]?.opens(),
   fail: (play) => play.live[0]?.ends(1006),
+  explain: (play) => play.explanations.shift()?.(),
   kick: (play) => play.live[0]?.ends(4101),
   warn: (play) => play.live[0]?.says(null, null, "phoenix", "phx_expiring", { inMs: 1_000 }),
   wake: (play) => play.page.dispatch("online"),
@@ -137,6 +142,7 @@ test("in any order", { timeout: 60_000 }, async () => {
         play.stopped = true;
         play.client.close();
         for (const answer of play.questions.splice(0)) answer("late");
+        for (const explain of play.explanations.splice(0)) explain();
         await settled();
         play.clock.advance(3_600_000);
         expect([play.live, play.clock.pending, play.page.listening]).toEqual([[], 0, 0]);

@@ -228,6 +228,7 @@ describe("what was under way", () => {
     const { peer, channel } = await joined(tested);
     const heard = new Inbox<unknown>();
     channel.on("news", (payload) => heard.add(payload));
+    peer.reply(await peer.next("phx_join"), "error", { reason: "second thoughts" });
     peer.send("stale", null, "room", "news", { n: 1 });
     peer.send("stale", null, "room", "phx_close", {});
     peer.send("stale", null, "room", "phx_error", {});

@@ -200,7 +200,7 @@ describe("refresh", () => {
     const world = await connected(["old", late.promise, "fresh"]);
     const refreshing = world.tested.client.refresh();
     world.peer.cut();
-    await expect(refreshing).rejects.toMatchObject({ code: "closed" });
+    await expect(refreshing).rejects.toMatchObject({ code: "closed", reason: "disconnected" });
     await world.tested.next("waiting");
     world.tested.clock.advance(0);
     const second = await server.peers.next();

@@ -2,6 +2,7 @@
 import { inspect } from "node:util";
 import type { TokenProvider } from "portcullis/client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { settled } from "../support/clock.ts";
 import { deferred } from "../support/world.ts";
 import { ScriptedServer } from "./support/scripted-server.ts";
 import { closeClients, type Tested, testedClient } from "./support/tested-client.ts";
@@ -136,7 +137,9 @@ describe.each(Object.entries(situations))("%s", (_name, situation) => {
     expect(client.status).toEqual({ state: "closed", reason: "signed_out" });
     expect(clock.pending).toBe(0);
     after?.();
+    await settled();
     clock.advance(120_000);
+    expect(client.status).toEqual({ state: "closed", reason: "signed_out" });
     await expect.poll(() => sockets.size).toBe(0);
     expect(sent.all).toHaveLength(before);
 
