@@ -107,8 +107,8 @@ export const bounds = {
   joinsBurst: 200,
   messagesPerSecond: 1_000,
   messagesBurst: 10_000,
-  bytesPerSecond: Number.POSITIVE_INFINITY,
-  bytesBurst: Number.POSITIVE_INFINITY,
+  bytesPerSecond: Number.POSITIVE_INFINITY as number,
+  bytesBurst: Number.POSITIVE_INFINITY as number,
   /** Share of a limit at which it is warned of. */
   warnAt: 0.8,
 } as const;
