@@ -35,7 +35,7 @@ export interface ChannelHost {
   write(data: FrameData, process: ChannelProcess): void;
   writeShared(frame: SharedFrame, process: ChannelProcess): void;
   /** Writes after the reply of the join that replaces this channel. */
-  writeLater(data: FrameData): void;
+  writeLater(data: FrameData, process: ChannelProcess): void;
   /** The topic is free again. Called once, when the channel takes no more messages. */
   released(process: ChannelProcess, reason: LeaveReason): void;
   /** Nothing of the channel runs any more. */
@@ -95,6 +95,8 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   #replaced = false;
   /** Being expelled: nothing of it reaches the client any more. */
   #muted = false;
+  /** The client was told of the end, or is by the connection. */
+  #parted = false;
 
   constructor(
     host: ChannelHost,
@@ -255,6 +257,11 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   /** Whether the client's message would have to wait. */
   get waiting(): boolean {
     return this.#busy || this.#suspended || this.#mailbox.length > 0;
+  }
+
+  /** Whether nothing of it will ever be said again. */
+  get over(): boolean {
+    return this.#state === "ended";
   }
 
   /** Whether a handler is still running, or the leave hook is. */
@@ -436,13 +443,16 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   }
 
   #write(frame: FrameData): void {
+    if (this.#muted) return;
     // The farewell of a replaced instance comes after the reply to the join that replaced it.
-    if (this.#replaced) this.#host.writeLater(frame);
-    else this.#say(frame);
+    if (this.#replaced) this.#host.writeLater(frame, this);
+    else this.#host.write(frame, this);
   }
 
-  #say(frame: FrameData): void {
-    if (!this.#muted) this.#host.write(frame, this);
+  #part(frame: FrameData): void {
+    if (this.#muted) return;
+    this.#parted = true;
+    this.#host.write(frame, this);
   }
 
   #stop(
@@ -469,22 +479,25 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   /** A graceful end: `phx_close`, and then the leave hook, which may still push. */
   #close(reason: LeaveReason): void {
     if (!this.#begin(reason)) return;
-    this.#say(this.closeFrame());
+    this.#part(this.closeFrame());
     this.#runLeaveHook(reason);
   }
 
   /**
    * Who is connected may not be here any more: `phx_close` with the reason, upon which clients don't rejoin, and nothing after
-   * it. One that has ended by itself meanwhile is told so all the same, in place of what it said last.
+   * it. One that is ending by itself says it only where its own farewell was not heard: true when it was said.
    */
-  expel(farewell: object): void {
+  expel(farewell: object, unheard: boolean): boolean {
     const reason: LeaveReason = { kind: "unauthorized" };
     const begun = this.#begin(reason);
     this.mute();
-    this.#host.write(this.#farewellFrame(farewell), this);
-    if (!begun) return;
+    const parts = unheard || !this.#parted;
+    this.#parted = true;
+    if (parts) this.#host.write(this.#farewellFrame(farewell), this);
+    if (!begun) return parts;
     if (this.#busy) this.#pendingEnd = reason;
     else this.#runLeaveHook(reason);
+    return parts;
   }
 
   /** From here on the client hears nothing of this channel, but for a farewell. What runs goes on. */
@@ -508,7 +521,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     const reason: LeaveReason = { kind: "error", error };
     if (!this.#begin(reason)) return;
     this.#host.crashed(this, error);
-    const farewell = (): void => this.#say(this.#closeFrame(errorEvent, { reason: reasons.channelCrash }));
+    const farewell = (): void => this.#part(this.#closeFrame(errorEvent, { reason: reasons.channelCrash }));
     if (!this.#busy) return this.#runLeaveHook(reason, farewell);
     // From outside of a handler that is still running: the hook has its turn after it, the client is told now.
     farewell();
@@ -520,7 +533,10 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
    * client joined the topic again. A running handler finishes first; `ended` of the host says when all is over.
    */
   end(reason: LeaveReason): void {
-    if (reason.kind === "duplicate") this.#replaced = true;
+    if (reason.kind === "duplicate") {
+      this.#replaced = true;
+      this.#parted = true;
+    }
     if (this.#state === "joining") {
       // Nobody has entered, so nobody leaves: no hook, as in Phoenix.
       this.#state = "ended";

@@ -28,6 +28,7 @@ import type { Serializer } from "../protocol/serializer.ts";
 import { isUsableTopic } from "../protocol/topic.ts";
 import type { PubSub } from "../pubsub/pubsub.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { deniedAmong, inTime } from "./asking.ts";
 import { Outbox } from "./outbox.ts";
 import { type Credential, retryOnWire, Standing, type StandingContext } from "./standing.ts";
 import { type Flows, Traffic, type Verdict } from "./traffic.ts";
@@ -93,8 +94,8 @@ export class Connection implements ChannelHost {
   readonly #context: ConnectionContext;
   readonly #sink: Sink;
   readonly #channels = new Map<string, ChannelProcess>();
-  /** Those that ended while what they said is held back: whether it may be said is still to be asked. */
-  #gone: ChannelProcess[] = [];
+  /** Those that end, and may still say something: a hook that runs, a frame that is held back. */
+  #gone: Set<ChannelProcess> | null = null;
   /** Frames that wait, in order, until a join is answered. */
   #held: FrameData[] = [];
   /** Why frames are held: a join being answered, or an old instance being waited for. */
@@ -110,7 +111,7 @@ export class Connection implements ChannelHost {
   readonly #outbox: Outbox;
   readonly #standing: Standing | null;
   readonly #traffic: Traffic | null;
-  #later: FrameData[] | null = null;
+  #later: { readonly process: ChannelProcess; readonly data: FrameData }[] | null = null;
   #pendingFrames = 0;
   #pendingBytes = 0;
   #handledCount = 0;
@@ -281,10 +282,10 @@ export class Connection implements ChannelHost {
     if (present !== undefined) {
       present.end({ kind: "duplicate" });
       const goOn = (): void => {
-        this.writeLater(present.closeFrame());
+        this.writeLater(present.closeFrame(), present);
         this.#join(message, topic);
         // Refused before anybody was asked. Otherwise the answer has them written, and comes later where it is held for.
-        if (!this.#holding) this.#writeLate(present);
+        if (!this.#holding) this.#writeLate();
       };
       return present.busy ? this.#waitFor(present, goOn) : goOn();
     }
@@ -357,7 +358,7 @@ export class Connection implements ChannelHost {
     if (this.#lapsed) process.suspend();
     this.write(frame, process);
     // The farewell of the instance it replaces comes after the reply, and before anything the new one says.
-    this.#writeLate(process);
+    this.#writeLate();
     if (answer.status === "error") {
       telemetry.emit("channel.refused", { mount, pattern, code: answer.code });
       return;
@@ -384,24 +385,15 @@ export class Connection implements ChannelHost {
     if (!(allowed instanceof Promise)) return goOn(allowed);
     this.#holding = true;
     this.#waitingFor = { process, resume: () => {} };
-    void this.#inTime(allowed).then((settled) => {
+    void inTime(allowed, tooLate, (task) => this.#afterItsTime(task)).then((settled) => {
       this.#waitingFor = null;
       goOn(settled);
       this.#release();
     });
   }
 
-  /** A hook that takes too long has said no. */
-  #inTime(allowed: Promise<true | object>): Promise<true | object> {
-    return new Promise((resolve) => {
-      const cancel = this.#sink.after(this.#context.limits.authorizeMs, () =>
-        resolve({ reason: reasons.unauthorized }),
-      );
-      void allowed.then((settled) => {
-        cancel();
-        resolve(settled);
-      });
-    });
+  #afterItsTime(task: () => void): () => void {
+    return this.#sink.after(this.#context.limits.authorizeMs, task);
   }
 
   // --- the credential's life ----------------------------------------------------------------------------------------
@@ -433,34 +425,27 @@ export class Connection implements ChannelHost {
     this.#renewing = true;
     this.#lapsed = false;
     this.#outbox.stop();
-    const processes = [...this.#gone, ...this.#channels.values()];
+    const processes = [...(this.#gone ?? []), ...this.#channels.values()];
     for (const process of processes) process.suspend();
-    const answers = processes.map((process) => {
-      const allowed = process.reauthorize();
-      return allowed instanceof Promise ? this.#inTime(allowed) : allowed;
-    });
-    // Asked together, and only waited for where one of them has to think.
-    const settled = answers.some((answer) => answer instanceof Promise) ? await Promise.all(answers) : answers;
+    // Not waited for where it needn't be: whoever sends meanwhile would be held up.
+    const answer = deniedAmong(processes, tooLate, (task) => this.#afterItsTime(task));
+    const denied = answer instanceof Promise ? await answer : answer;
     if (this.#closed) return [];
-    const denied = new Map<ChannelProcess, object>();
-    for (const [index, process] of processes.entries()) {
-      const allowed = settled[index] as true | object;
-      if (allowed !== true) denied.set(process, allowed);
-    }
     this.#renewing = false;
     // All of them before any hook runs: what one's says on another's topic is for others.
     for (const process of denied.keys()) process.mute();
-    this.#outbox.drop(denied);
+    const unheard = this.#outbox.drop(denied);
+    this.#later = this.#later?.filter(({ process }) => !denied.has(process)) ?? null;
     // The new credential may have lapsed while channels were being asked: then they go on after the next one.
     const goesOn = !this.#lapsed;
-    if (goesOn) {
-      this.#gone = [];
-      this.#outbox.go();
-    }
-    for (const [process, farewell] of denied) process.expel(farewell);
+    if (goesOn) this.#outbox.go();
+    const closed: string[] = [];
+    for (const [process, farewell] of denied)
+      if (process.expel(farewell, unheard.has(process))) closed.push(process.topic);
     if (goesOn) for (const process of processes) if (!denied.has(process)) process.resume();
+    this.#forgetGone();
     queueMicrotask(() => this.#release());
-    return [...new Set([...denied.keys()].map(({ topic }) => topic))].filter((topic) => !this.#channels.has(topic));
+    return closed.filter((topic) => !this.#channels.has(topic));
   }
 
   #announce(event: string, payload: object): void {
@@ -558,15 +543,16 @@ export class Connection implements ChannelHost {
     this.end("stalled", { kind: "closed" });
   }
 
-  writeLater(data: FrameData): void {
+  writeLater(data: FrameData, process: ChannelProcess): void {
     this.#later ??= [];
-    this.#later.push(data);
+    this.#later.push({ process, data });
   }
 
-  #writeLate(process: ChannelProcess): void {
-    const frames = this.#later ?? [];
+  #writeLate(): void {
+    const late = this.#later ?? [];
     this.#later = null;
-    for (const frame of frames) this.write(frame, process);
+    for (const { data, process } of late) this.write(data, process);
+    this.#forgetGone();
   }
 
   #reply(message: Message, joinRef: unknown, status: string, response: unknown): void {
@@ -595,11 +581,13 @@ export class Connection implements ChannelHost {
   released(process: ChannelProcess, reason: LeaveReason): void {
     const { mount, telemetry } = this.#context;
     if (this.#channels.get(process.topic) === process) this.#channels.delete(process.topic);
-    if (this.#outbox.stopped) this.#gone.push(process);
+    this.#gone ??= new Set();
+    this.#gone.add(process);
     telemetry.emit("channel.left", { mount, pattern: process.runtime.pattern, reason: reason.kind });
   }
 
   ended(process: ChannelProcess): void {
+    this.#forgetGone();
     if (this.#waitingFor?.process === process) this.#waitingFor.resume();
   }
 
@@ -633,6 +621,12 @@ export class Connection implements ChannelHost {
       `${kind} ${this.#context.mount} ${process.runtime.pattern}`,
       () => `portcullis: ${message}`,
     );
+  }
+
+  /** Those of which nothing will be said any more. */
+  #forgetGone(): void {
+    if (this.#gone === null || this.#outbox.stopped || this.#later !== null) return;
+    for (const process of this.#gone) if (process.over) this.#gone.delete(process);
   }
 
   // --- the end ------------------------------------------------------------------------------------------------------
@@ -675,6 +669,9 @@ function isRefOf(given: unknown, own: unknown): boolean {
   if (given === null || given === undefined || given === own) return true;
   return typeof given === "object" && JSON.stringify(given) === JSON.stringify(own);
 }
+
+/** What a hook that takes too long has said. */
+const tooLate = { reason: reasons.unauthorized };
 
 /** Stands in every frame that may pass while others are held: a glance at it is cheaper than decoding each. */
 const passWord = '"phoenix"';

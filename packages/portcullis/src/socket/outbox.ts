@@ -54,9 +54,12 @@ export class Outbox {
     return this.#held !== null;
   }
 
-  /** What channels that are `denied` had to say is not said any more. */
-  drop(denied: ReadonlyMap<ChannelProcess, unknown>): void {
-    if (this.#held !== null && denied.size > 0) this.#held = this.#held.filter(({ process }) => !denied.has(process));
+  /** What channels that are `denied` had to say is not said any more. Gives those that had something to say. */
+  drop(denied: ReadonlyMap<ChannelProcess, unknown>): ReadonlySet<ChannelProcess> {
+    const unheard = new Set<ChannelProcess>();
+    if (denied.size === 0) return unheard;
+    this.#held = (this.#held ?? []).filter(({ process }) => !denied.has(process) || !unheard.add(process));
+    return unheard;
   }
 
   /** What waits goes out. */

@@ -57,6 +57,7 @@ test.each<[string, (channel: { id: string }) => unknown, unknown]>([
     { until: 5, reason: "not any more" },
   ],
   ["gives bytes for a reason", () => reject(Uint8Array.of(1)), { reason: "unauthorized" }],
+  // biome-ignore lint/suspicious/noThenProperty: what is tested is a promise of somebody else's
   ["is a promise that throws from then", () => Object.fromEntries([["then", broken]]), { reason: "unauthorized" }],
 ])("a channel whose authorize %s is closed with that, and the others go on", async (_what, answer, farewell) => {
   let asked = 0;

@@ -297,3 +297,54 @@ test("a push that waited behind a slow handler as the credential lapsed is handl
     renewed(),
   ]);
 });
+
+test("a leave hook that goes on after its client has left says nothing on a topic that was denied meanwhile", async () => {
+  const gate = deferred();
+  const world = new World([
+    open().leave(async (_reason, channel) => {
+      await gate.promise;
+      channel.push("secret", {});
+    }),
+  ]);
+  const client = enter(world, {}, allowing("a")).joined("room:a");
+  client.leave("room:a");
+  client.take();
+  world.verdicts.push(renewal({ may: [] }));
+  auth(client);
+  await settled();
+  gate.resolve();
+  await settled();
+  // It had left by itself: there is nothing to close.
+  expect(client.take()).toEqual([renewed()]);
+});
+
+test("a replaced instance says nothing on a topic that was denied before the join that replaced it is answered", async () => {
+  const [handler, answer] = [deferred(), deferred<boolean>()];
+  let asked = 0;
+  const world = new World([
+    open((_id, may) => {
+      asked += 1;
+      return asked === 2 ? answer.promise : may.length > 0;
+    }).on({
+      async work(_payload, channel) {
+        await handler.promise;
+        channel.push("secret", {});
+      },
+    }),
+  ]);
+  const client = enter(world, {}, allowing("a")).joined("room:a");
+  client.push("room:a", "work", {});
+  client.join("room:a", "2");
+  handler.resolve();
+  await settled();
+  expect([client.take(), asked]).toEqual([[], 2]);
+  world.verdicts.push(renewal({ may: [] }));
+  auth(client);
+  await settled();
+  answer.resolve(true);
+  await settled();
+  expect(client.take()).toEqual([
+    renewed(),
+    ["2", "2", "room:a", "phx_reply", { status: "error", response: { reason: "unauthorized" } }],
+  ]);
+});
