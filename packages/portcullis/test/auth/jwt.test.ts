@@ -232,8 +232,7 @@ describe("what is no token", () => {
     ["the JSON serialization", JSON.stringify({ payload: "", signatures: [] })],
     ["a space behind it", `${good} `],
     ["a line break in it", good.replace(".", ".\n")],
-    ["70,000 characters", `${good}${"A".repeat(70_000)}`],
-    ["9 KB of header", token(ec, {}, { pad: "x".repeat(9_000) }).slice(0, -2)],
+    ["genuine, and longer than 65,536 characters", token(ec, { pad: "x".repeat(50_000) })],
     ["prototypes", "__proto__.constructor.prototype"],
   ])("%s", async (_name, text) => {
     expect(await verdict(authenticate, text)).toBe("invalid");
