@@ -185,8 +185,15 @@ export function readCookie(header: string | undefined, name: string): string | n
   for (const pair of header === undefined ? [] : header.split(";")) {
     const equals = pair.indexOf("=");
     if (equals === -1 || pair.slice(0, equals).replace(/^[ \t]+/, "") !== name) continue;
-    const value = pair.slice(equals + 1).replace(/ +$/, "");
+    const value = withoutSpacesBehind(pair.slice(equals + 1));
     if (!/[\t\v\f]/.test(value)) return value;
   }
   return null;
+}
+
+/** A pattern would look at each run of spaces once for every space in it. */
+function withoutSpacesBehind(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === " ") end -= 1;
+  return text.slice(0, end);
 }

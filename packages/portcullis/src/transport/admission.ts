@@ -39,7 +39,6 @@ export async function admit(mount: Mount, knock: Knock): Promise<Admission> {
   const { telemetry } = mount.environment;
   const admission = passTurnstile(mount, knock) ?? (await withinTime(mount, knock));
   if (admission.ok) return admission;
-  knock.attempt.place?.release();
   telemetry.emit("socket.refused", {
     mount: mount.path,
     transport: knock.transport,
@@ -195,6 +194,9 @@ function queryOf({ url = "" }: IncomingMessage): string {
   return mark === -1 ? "" : url.slice(mark + 1);
 }
 
+/** Pages of these sites ask for pictures, scripts and links without an Origin, and with cookies (Fetch Metadata). */
+const elsewhere: readonly unknown[] = ["cross-site", "same-site"];
+
 /** Two Origin headers are joined by node:http with a comma, and fit no policy. */
 function originOf(request: IncomingMessage): string | undefined {
   const found: string[] = [];
@@ -202,7 +204,8 @@ function originOf(request: IncomingMessage): string | undefined {
     if ((request.rawHeaders[index] as string).toLowerCase() === "origin")
       found.push(request.rawHeaders[index + 1] as string);
   }
-  return found.length === 0 ? undefined : found.join(", ");
+  if (found.length > 0) return found.join(", ");
+  return elsewhere.includes(request.headers["sec-fetch-site"]) ? "null" : undefined;
 }
 
 function readsSubprotocolToken({ socket, from }: Mount): boolean {

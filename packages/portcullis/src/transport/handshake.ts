@@ -74,9 +74,10 @@ export class WebSocketRoute implements Route {
     return explains && this.mount.explain ? wouldBeUpgraded(request, required) : required;
   }
 
+  /** Some refusals come before the page's origin is looked at: a stranger's page is told those no more than others. */
   #tells(request: IncomingMessage, refused: Refused): boolean {
     if (!mayExplain(this.mount, refused)) return false;
-    return !isHeldBack(refused) || screen(this.mount, { request, origins: this.#options.origins }) === null;
+    return screen(this.mount, { request, origins: this.#options.origins }) === null;
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, variables: Variables): void {
@@ -102,8 +103,8 @@ export class WebSocketRoute implements Route {
       const problem = handshakeProblem(request);
       if (!admission.ok) {
         // An upgrade only to say that there are too many of them would be one more.
-        const tells = problem === null && asksOverSocket(request) && !isHeldBack(admission);
-        if (!tells || !mayExplain(this.mount, admission)) return writeRefusal(socket, admission.response);
+        const asks = problem === null && asksOverSocket(request) && !isHeldBack(admission);
+        if (!asks || !this.#tells(request, admission)) return writeRefusal(socket, admission.response);
         return this.#transport.explain(request, socket, head, explanation(admission));
       }
       if (problem !== null) writeRefusal(socket, upgradeRequired(problem));

@@ -227,3 +227,47 @@ test("the answer to a foreign page comes before anything else is looked at", asy
   expect(client.status).toBe(403);
   expect(said.map(({ message }) => message)).toEqual([expect.stringContaining("(origin_refused)")]);
 });
+
+test.each([
+  ["a query that is too long", { path: `/socket/websocket?vsn=2.0.0&x=${"x".repeat(200)}` }, 414],
+  ["headers that are too many", { headers: Array.from({ length: 60 }, (_, index) => `x-${index}: 1`) }, 431],
+  ["a method that is none", { method: "POST" }, 400],
+])(
+  "what is decided before the origin is looked at is explained to no foreign page: %s",
+  async (_what, asked, status) => {
+    const { knock } = await arena({ ...own, mount: { limits: { queryBytesMax: 100, headersMax: 50 } } });
+    const headers = [...((asked as { headers?: string[] }).headers ?? []), "Accept: application/json"];
+    for (const [origin, offered] of [
+      ["Origin: https://evil.io", "Sec-WebSocket-Protocol: portcullis.explain"],
+      ["Origin: https://evil.io", "x-offers: nothing"],
+    ]) {
+      const asking = { ...asked, headers: [...headers, origin as string, offered as string] };
+      // As a handshake, and as the plain request of a page's `fetch`.
+      for (const without of [[], ["Connection", "Upgrade"]]) {
+        const { response } = await knock({ ...asking, without });
+        expect([response.status, response.body, response.headers.get("access-control-allow-origin")]).toEqual([
+          status,
+          "",
+          undefined,
+        ]);
+      }
+    }
+  },
+);
+
+test.each(["cross-site", "same-site"])("a browser that sends no Origin for a %s page is none of ours", async (site) => {
+  const { knock, connects } = await arena({ ...own, mount: { longpoll: true } });
+  const headers = [`Sec-Fetch-Site: ${site}`];
+  expect((await knock({ headers })).status).toBe(403);
+  expect((await knock({ headers, without: ["Connection", "Upgrade"] })).status).toBe(403);
+  const poll = await knock({ headers, path: "/socket/longpoll?vsn=2.0.0", without: ["Connection", "Upgrade"] });
+  expect(poll.response.body).toBe('{"status":403}');
+  expect(connects.count).toBe(0);
+  for (const own of ["same-origin", "none"])
+    expect((await knock({ headers: [`Sec-Fetch-Site: ${own}`] })).status).toBe(101);
+});
+
+test("where any origin may connect, a page without one may", async () => {
+  const { knock } = await arena({ ...own, mount: { origins: false } });
+  expect((await knock({ headers: ["Sec-Fetch-Site: cross-site"] })).status).toBe(101);
+});
