@@ -22,7 +22,7 @@ const setUp: Step[] = [
     title: "Format and lint (Biome)",
     run: (live) => npmBin("@biomejs/biome/bin/biome", ["check", "--error-on-warnings"], live),
   },
-  { title: "System packages (Chromium, libatomic)", run: (live) => systemPackages(root, live) },
+  { title: "System packages (Chromium, Redis, libatomic)", run: (live) => systemPackages(root, live) },
   { title: `Node ${nodeLines.join(" and ")}`, run: installNodeLines },
 ];
 

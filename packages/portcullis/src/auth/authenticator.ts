@@ -59,6 +59,8 @@ export interface Authenticator<Result = unknown> {
    * ever.
    */
   readonly maxAgeMs?: number;
+  /** It knows nobody without a session: the socket has to ask for one, and it has to be guarded. */
+  readonly readsSession?: boolean;
 }
 
 /** The identity in what an authenticator returns: everything but refusals. */

@@ -86,5 +86,5 @@ export function session<Content extends object, Claims = null>(
       expiresAt,
     };
   };
-  return Object.assign(authenticate, { maxAgeMs: maxAgeSeconds * 1_000 + clockSkewMs });
+  return Object.assign(authenticate, { maxAgeMs: maxAgeSeconds * 1_000 + clockSkewMs, readsSession: true });
 }

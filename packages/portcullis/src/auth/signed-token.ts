@@ -63,7 +63,7 @@ export function signedToken(options: SignedTokenOptions): Authenticator<Identity
       expiresAt: verified.expiresAt,
     };
   };
-  return Object.assign(authenticate, { maxAgeMs: maxAgeSeconds * 1_000 });
+  return Object.assign(authenticate, { maxAgeMs: maxAgeSeconds * 1_000 + clockSkewMs });
 }
 
 /** The subject in what a token of ours holds; `null` without one. */

@@ -260,6 +260,17 @@ function sessionOf(path: string, { socket, csrf }: MountOptions): SessionRuntime
       `csrf of ${path} has nothing to check: it guards sessions, and the mount's socket asks for none (cookieSession or requestSession in connectInfo).`,
     );
   }
+  if (socket["~runtime"].authenticate?.readsSession !== true) return session;
+  if (session === null) {
+    throw definitionError(
+      `The socket on ${path} authenticates by session(…) and asks for no session. Add cookieSession or requestSession to its connectInfo.`,
+    );
+  }
+  if (csrf === "any-site") {
+    throw definitionError(
+      `The socket on ${path} authenticates by session(…), and csrf: "any-site" would let any page connect as whoever looks at it. Leave csrf out.`,
+    );
+  }
   return session;
 }
 

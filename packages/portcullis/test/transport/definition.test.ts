@@ -4,7 +4,15 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { defineEndpoint, defineSocket, isPortcullisError, type Logger, silentLogger } from "../../src/index.ts";
+import {
+  cookieSession,
+  defineEndpoint,
+  defineSocket,
+  isPortcullisError,
+  type Logger,
+  session,
+  silentLogger,
+} from "../../src/index.ts";
 
 const secretKeyBase = "a secret of the tests, long enough to be one";
 const socket = defineSocket();
@@ -40,6 +48,28 @@ test.each<[what: string, define: () => unknown, message: RegExp]>([
     () => defineEndpoint({ secretKeyBase, sockets: { "/socket": { socket, channels: [], ...(options as object) } } }),
     message,
   ]),
+  [
+    "an authenticator by session on a socket that asks for none",
+    () => {
+      const bySession = defineSocket({
+        authenticate: session({ subject: () => "ada", issuedAt: () => 0, maxAgeSeconds: 60 }),
+      });
+      return defineEndpoint({ secretKeyBase, sockets: { "/socket": { socket: bySession, channels: [] } } });
+    },
+    /authenticates by session\(…\) and asks for no session/,
+  ],
+  [
+    "an authenticator by session that any site may use",
+    () => {
+      const bySession = defineSocket({
+        authenticate: session({ subject: () => "ada", issuedAt: () => 0, maxAgeSeconds: 60 }),
+        connectInfo: [cookieSession({ key: "_key", signingSalt: "a salt of the tests" })],
+      });
+      const mount = { socket: bySession, channels: [], csrf: "any-site" as const };
+      return defineEndpoint({ secretKeyBase, sockets: { "/socket": mount } });
+    },
+    /csrf: "any-site" would let any page connect/,
+  ],
   ["params of a socket that are no schema", () => defineSocket({ params: {} as never }), /params of a socket/],
   ["params of a channel that are no schema", () => socket.channel("a", { params: {} as never }), /Zod has it from/],
   ["a null in `in`", () => socket.channel("a", { in: { say: null as never } }), /schema of "say".*got null/],
