@@ -8,6 +8,7 @@ import { reject } from "../../../src/outcome.ts";
 import type { PubSubAdapter } from "../../../src/pubsub/adapter.ts";
 import { afterwards, listener, type Said, secretKeyBase } from "../../security/support/arena.ts";
 import { FakeClock } from "../../support/clock.ts";
+import { atOnce, Exchange } from "../../support/exchange.ts";
 import { epoch, hourMs } from "./lives.ts";
 
 /** What comes of a credential: somebody, or whatever else an authenticator may do. */
@@ -136,4 +137,15 @@ export async function open(options: OpenOptions = {}): Promise<Office> {
     events,
     reported: (name) => events.filter((event) => event.name === name).map(({ metadata }) => metadata),
   };
+}
+
+/** Two nodes of one cluster that give out, and believe, the same tokens. */
+export async function cluster(
+  options: OpenOptions = {},
+): Promise<{ desk: Desk; here: Office; there: Office; exchange: Exchange }> {
+  const desk = options.desk ?? new Desk();
+  const exchange = new Exchange(atOnce);
+  const here = await open({ ...options, desk, pubsub: exchange.adapter() });
+  const there = await open({ ...options, desk, pubsub: exchange.adapter() });
+  return { desk, here, there, exchange };
 }
