@@ -84,6 +84,7 @@ export class Revocations {
       this.#outdated = options.store !== null;
       if (this.#busDown) return;
       for (const { revocation } of this.#told.values()) options.pubsub.control({ kind: "revoke", data: revocation });
+      for (const id of [...this.#compromised]) options.pubsub.control({ kind: "compromised", id });
       void this.ready();
     });
   }
@@ -230,7 +231,11 @@ export class Revocations {
     if (message.kind === "compromised") return void this.#compromised.add(message.id);
     if (message.kind === "unrevoke") {
       if (this.#reading !== null) this.#givenBack.add(message.id);
-      return this.#forget(message.id);
+      this.#forget(message.id);
+      // Whoever can write to the bus can say again what was said there once: the store has the last word.
+      const { store, clock } = this.#options;
+      if (store !== null && !this.#stopped) void this.#read(store, clock.now());
+      return;
     }
     if (message.kind !== "revoke") return;
     const revocation = readRevocation(message.data);
