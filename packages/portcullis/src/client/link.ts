@@ -113,7 +113,9 @@ export class Link {
     const asked = ref === null ? undefined : this.#asked.get(ref);
     if (ref === null || asked?.topic !== topic || !isRecord(payload)) return;
     this.#asked.delete(ref);
-    asked.answer({ status: String(payload["status"]), response: payload["response"] });
+    const { status, response } = payload;
+    // Made into a text, what is none may throw, and nobody would hear that but the process.
+    asked.answer({ status: typeof status === "string" ? status : "error", response });
   }
 
   /** Gives up on it, without waiting for a farewell that may never come. */
