@@ -14,7 +14,7 @@ import type { Tokens } from "../token/token.ts";
 export class Attempt {
   #over = false;
   #controller: AbortController | null = null;
-  /** Where it is counted, once it is. */
+  /** Where it is counted, once it is: until {@link settle}, which its transport owes. */
   place: Place | null = null;
 
   /** Whether the client went away, or its time ran out. */

@@ -6,6 +6,7 @@ import { connect as connectLocally } from "portcullis/testing";
 import { describe, expect, test } from "vitest";
 import { accept, defineSocket, type Endpoint, reject, signedToken } from "../../src/index.ts";
 import { bounds } from "../../src/limit/bounds.ts";
+import { Place, Places } from "../../src/limit/places.ts";
 import { tokenSalt } from "../security/support/arena.ts";
 import { frame, handshakeText, type RawClient, tcp } from "../security/support/raw.ts";
 import { settled } from "../support/clock.ts";
@@ -162,6 +163,33 @@ describe("the only place is free again", () => {
     await thereIsRoom(gate);
   });
 
+  test("when connect says who it is long after its time was over", async () => {
+    let asked = (): void => {};
+    let say = (): void => {};
+    const waits = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const said = new Promise<void>((resolve) => {
+      say = resolve;
+    });
+    const socket = defineSocket({
+      async connect({ params }) {
+        asked();
+        if (params["late"] !== undefined) await said;
+        return accept({ subject: "ada" });
+      },
+    });
+    const sockets = { "/socket": { socket, channels: [] } };
+    const gate = await startGate({ limits: { connectionsPerSubjectMax: 1 }, sockets });
+    const late = gate.knock({ path: "/socket/websocket?vsn=2.0.0&late=1" });
+    await waits;
+    gate.clock.advance(bounds.connectTimeoutMs);
+    expect((await late).status).toBe(503);
+    say();
+    await settled();
+    expect((await gate.knock()).status).toBe(101);
+  });
+
   test.each([
     ["WebSocket", path("waits")],
     ["long-poll", "/socket/longpoll?vsn=2.0.0&mode=waits"],
@@ -217,6 +245,19 @@ describe("the only place is free again", () => {
     await gate.endpoint.drain();
     expect(gate.endpoint.connectionCount).toBe(0);
   });
+});
+
+test("a place given back twice is given back once", () => {
+  const places = new Places({ connectionsMax: 2, connectionsPerAddressMax: 2, connectionsPerSubjectMax: 2 });
+  const [one, other] = [places.take("a", () => {}), places.take("a", () => {})] as readonly Place[];
+  one?.name("ada", () => {});
+  other?.name("ada", () => {});
+  expect(places.taken).toEqual({ connections: 2, addresses: 1, subjects: 1 });
+  for (let index = 0; index < 3; index += 1) one?.release();
+  expect(places.take("a", () => {})).toBeInstanceOf(Place);
+  expect(places.take("a", () => {})).toBe("connectionsMax");
+  other?.release();
+  expect(places.taken).toEqual({ connections: 1, addresses: 1, subjects: 0 });
 });
 
 /** A request that has been sent, and is not answered yet. */
