@@ -1,14 +1,11 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { type Client, createClient, type Row } from "@libsql/client";
+import type { Client, Row } from "@libsql/client";
 
 /** One row of the account file. */
 export interface Account {
   readonly id: string;
   readonly name: string;
   readonly passwordHash: string;
-  /** Epoch milliseconds. Whatever was signed at or before this moment no longer counts; 0: never signed out. */
+  /** Epoch milliseconds. A page session from this moment or before no longer counts; 0: never signed out. */
   readonly signedOutAt: number;
 }
 
@@ -18,16 +15,11 @@ export interface Accounts {
   create(name: string, passwordHash: string): Promise<Account | null>;
   findByName(name: string): Promise<Account | null>;
   findById(id: string): Promise<Account | null>;
-  /** Everything signed for this person until `at` (epoch ms) is void from now on. */
+  /** Every page session of this person that began until `at` (epoch ms) is over. */
   signOutEverywhere(id: string, at: number): Promise<void>;
-  close(): void;
 }
 
-/** Opens `accounts.db` in the folder, and makes both if they are not there. */
-export async function openAccounts(directory: string): Promise<Accounts> {
-  // Password hashes lie in there: nobody else on this machine has to read them.
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const database = createClient({ url: pathToFileURL(join(directory, "accounts.db")).href });
+export async function openAccounts(database: Client): Promise<Accounts> {
   await createTable(database);
 
   async function findOne(sql: string, key: string): Promise<Account | null> {
@@ -52,7 +44,6 @@ export async function openAccounts(directory: string): Promise<Accounts> {
         args: [at, id],
       });
     },
-    close: () => database.close(),
   };
 }
 

@@ -1,12 +1,16 @@
 import { createServer, type Server } from "node:http";
+import { libsqlCredentialStore } from "portcullis/auth/libsql";
 import { openAccounts } from "./accounts.ts";
 import type { Config } from "./config.ts";
+import { openDatabase } from "./database.ts";
 import { createEndpoint, type Endpoint } from "./endpoint.ts";
 import { createHandler } from "./http/handler.ts";
 import { createRate } from "./http/rate.ts";
 import { createSessions } from "./http/session.ts";
 import { readStaticFiles } from "./http/static.ts";
+import { createPassOffice } from "./pass-office.ts";
 import { createPasswords } from "./password.ts";
+import { createRights } from "./rights.ts";
 
 export interface App {
   readonly server: Server;
@@ -17,13 +21,23 @@ export interface App {
 /** Puts the parts together. Nothing listens yet: main.ts and the tests decide where. */
 export async function createApp(config: Config): Promise<App> {
   const files = readStaticFiles(config.pageDirectory);
-  const accounts = await openAccounts(config.dataDirectory);
-  const endpoint = createEndpoint(config, accounts);
+  const database = openDatabase(config.dataDirectory);
+  const accounts = await openAccounts(database);
+  const passOffice = await createPassOffice(config.passSeconds);
+  const rights = createRights();
+  const endpoint = createEndpoint(config, {
+    accounts,
+    passOffice,
+    rights,
+    store: libsqlCredentialStore({ client: database }),
+  });
   const handler = createHandler(
     {
       config,
       accounts,
       endpoint,
+      passOffice,
+      rights,
       passwords: await createPasswords(config.passwordCost),
       sessions: createSessions(endpoint.tokens, accounts),
       rates: {
@@ -47,7 +61,7 @@ export async function createApp(config: Config): Promise<App> {
         server.close(closed);
         server.closeAllConnections();
       });
-      accounts.close();
+      database.close();
     },
   };
 }

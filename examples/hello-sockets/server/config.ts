@@ -20,6 +20,10 @@ export interface Config {
   readonly attemptsPerMinute: number;
   /** Connections one address may have this server open to itself in a minute. */
   readonly probesPerMinute: number;
+  /** How long the short-lived token of steps 6 and 7 is good for. */
+  readonly passSeconds: number;
+  /** How long a connection whose token has lapsed may stay, in silence, to be given another. */
+  readonly passGraceMs: number;
   readonly now: () => number;
   /** Where the endpoint says whom it refused, and why. */
   readonly logger: Logger;
@@ -39,6 +43,8 @@ export function readConfig(env: NodeJS.ProcessEnv, overrides: Partial<Config> = 
     passwordCost: 15,
     attemptsPerMinute: 20,
     probesPerMinute: 120,
+    passSeconds: 20,
+    passGraceMs: 5_000,
     now: Date.now,
     logger: consoleLogger,
     ...overrides,

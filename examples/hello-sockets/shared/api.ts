@@ -17,6 +17,17 @@ export interface TokenAnswer {
   readonly token: string;
 }
 
+/** `GET /api/pass`: a token with a short life, and its end in epoch milliseconds. */
+export interface PassAnswer {
+  readonly token: string;
+  readonly expiresAt: number;
+}
+
+/** `POST /api/treasury`: whether the signed-in person may enter `chamber:treasury`. */
+export interface TreasuryRight {
+  readonly allowed: boolean;
+}
+
 /** Every answer of 400 and above: a sentence for the person, and the form field it belongs to. */
 export interface Problem {
   readonly problem: string;
@@ -24,7 +35,7 @@ export interface Problem {
 }
 
 /** The connections the demo can open from the server, by name. */
-export const scenarioNames = ["missing", "forged", "expired", "foreign", "held"] as const;
+export const scenarioNames = ["missing", "forged", "expired", "audience", "foreign", "held"] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
 
 /** `POST /api/probe`: which connection to open; `token` only for `held`, the token this page holds. */
@@ -35,6 +46,8 @@ export interface ProbeQuestion {
 
 /** What the server said, byte for byte, which no page is allowed to read. */
 export interface ProbeAnswer {
+  /** Where it knocked, so that the browser can try the same door. */
+  readonly path: string;
   /** The request that was sent, its token redacted. */
   readonly request: readonly string[];
   readonly statusLine: string;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { build } from "vite";
+import { build, defaultClientConditions } from "vite";
 import { chromiumArguments } from "../../../scripts/chromium.ts";
 
 /** Builds the page where no other test looks, and gives the folder back. */
@@ -12,6 +12,8 @@ export async function buildPage(): Promise<{ directory: string; remove(): void }
   await build({
     configFile: fileURLToPath(new URL("../page/vite.config.ts", import.meta.url)),
     build: { outDir: directory, emptyOutDir: true },
+    // "portcullis/client" is its sources, as everywhere in the tests.
+    resolve: { conditions: ["portcullis-source", ...defaultClientConditions] },
     logLevel: "warn",
   });
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };

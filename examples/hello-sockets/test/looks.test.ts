@@ -67,13 +67,20 @@ describe.skipIf(executablePath === null)(`the looks of the page (${chromiumMissi
       await step(tab, "own-channel").getByRole("button", { name: "Try to join" }).click();
       await step(tab, "own-channel").getByText("unauthorized").waitFor();
       await talk(tab);
+      await lose(tab);
       await tab.evaluate("scrollTo(0, 0)");
       await picture("3-inside", false);
       await picture("4-inside-whole");
-      await tab.evaluate("document.querySelector('[data-scenario=expired]').scrollIntoView()");
+      await tab.evaluate("document.querySelector('[data-scenario=audience]').scrollIntoView()");
+      await picture("4-gate", false);
+      await tab.evaluate("document.querySelector('[data-scenario=foreign]').scrollIntoView()");
       // A frame of another site is drawn by another process, a moment later.
       for (const frame of tab.frames()) await frame.evaluate("new Promise(requestAnimationFrame)");
-      await picture("4-gate", false);
+      await picture("4-foreign", false);
+      await tab.evaluate("document.querySelector('#short-life').scrollIntoView()");
+      await picture("5-life", false);
+      await tab.evaluate("document.querySelector('#taken-right').scrollIntoView()");
+      await picture("5-right", false);
       await tab.evaluate("scrollTo(0, 0)");
       if (width < 500) {
         await tab.getByRole("button", { name: /^Frames/ }).click();
@@ -96,7 +103,17 @@ describe.skipIf(executablePath === null)(`the looks of the page (${chromiumMissi
   async function knockWithAll(tab: Page): Promise<void> {
     await tab.getByRole("button", { name: "Knock with all of them" }).click();
     await tab.frameLocator("iframe").getByText("1006").waitFor();
-    await expect.poll(() => tab.locator(".sides").count()).toBe(5);
+    await expect.poll(() => tab.locator(".sides").count()).toBe(6);
+  }
+
+  /** A pass, and a right of its holder that is taken away. */
+  async function lose(tab: Page): Promise<void> {
+    await step(tab, "short-life").getByRole("button", { name: "Connect with a pass" }).click();
+    const taken = step(tab, "taken-right");
+    await taken.locator("[data-chamber=treasury]").getByText("Joined").waitFor();
+    await taken.getByRole("button", { name: "Take away my right to the treasury" }).click();
+    await taken.getByRole("button", { name: "Refresh now" }).click();
+    await taken.locator("[data-chamber=treasury]").getByText("Closed").waitFor();
   }
 
   /** The second voice comes from another person in a browser of their own. */

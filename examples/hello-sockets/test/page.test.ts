@@ -63,10 +63,11 @@ describe.skipIf(executablePath === null)(`the page in a browser (${chromiumMissi
   });
 
   it.each([
-    ["missing", "No token", '{"reason":"missing"}'],
-    ["forged", "A forged token", '{"reason":"invalid"}'],
-    ["expired", "An expired token", '{"reason":"expired"}'],
-  ])("shows both sides of a refusal: %s", async (scenario, title, body) => {
+    ["missing", "No token", '{"reason":"missing"}', "credential_missing"],
+    ["forged", "A forged token", '{"reason":"invalid"}', "credential_invalid"],
+    ["expired", "An expired token", '{"reason":"expired"}', "credential_expired"],
+    ["audience", "A token for another app", "(no body)", "credential_invalid"],
+  ])("shows both sides of a refusal, and what a page is told that asks: %s", async (scenario, title, body, reason) => {
     const { tab, watched } = await visit();
     await tab.getByRole("button", { name: `Knock: ${title}` }).click();
     const row = tab.locator(`[data-scenario=${scenario}]`);
@@ -74,12 +75,16 @@ describe.skipIf(executablePath === null)(`the page in a browser (${chromiumMissi
     const [saw, answered] = [row.locator(".facts"), row.locator(".raw > pre")];
     await saw.getByText("1006").waitFor();
     expect(await saw.textContent()).toContain("(empty)");
+    // That, and nothing besides.
+    await saw.getByText(reason, { exact: true }).waitFor();
+    await saw.getByText("with another token", { exact: true }).waitFor();
     expect(await answered.textContent()).toMatch(/^HTTP\/1\.1 403 Forbidden\n/);
     expect(await answered.textContent()).toContain(body);
     // The browser really tried, with the same result.
+    const path = scenario === "audience" ? "/pass_socket/websocket" : "/auth_socket/websocket";
     await expect
       .poll(() => watched.sockets)
-      .toEqual([{ url: expect.stringContaining("/auth_socket/websocket"), failure: expect.stringContaining("403") }]);
+      .toEqual([{ url: expect.stringContaining(path), failure: expect.stringContaining("403") }]);
   });
 
   it("shows a foreign page being refused, in a frame and in a tab of its own", async () => {
@@ -178,26 +183,38 @@ describe.skipIf(executablePath === null)(`the page in a browser (${chromiumMissi
     await room.getByText("Mallory left").waitFor();
   });
 
-  it("throws a person out of every tab, and the client that comes back by itself gets 403", async () => {
+  it("throws a person out of every tab, on every socket, and the client that comes back by itself gets 403", async () => {
     const { tab, context, watched } = await visit();
     await signUp(tab, "Radia");
     const second = await context.newPage();
     const secondWatched = watch(second);
     await second.goto(running.home);
     await second.getByText("Radia passed, as users:").waitFor();
+    for (const each of [tab, second]) {
+      await step(each, "short-life").getByRole("button", { name: "Connect with a pass" }).click();
+      await step(each, "short-life").getByText("Connection no. 1 opened with a pass.").waitFor();
+    }
 
     await step(tab, "sign-out").getByRole("button", { name: "Sign out everywhere" }).click();
     for (const each of [tab, second]) {
       const out = step(each, "sign-out");
       await out.getByText("Thrown out, and it stays that way.").waitFor();
-      expect(await out.locator(".raw > pre").textContent()).toMatch(
-        /^HTTP\/1\.1 403 Forbidden\n[\s\S]*\{"reason":"signed out"\}$/,
+      expect(await out.locator(".happenings").first().textContent()).toContain("closed the connection (4101, revoked)");
+      expect(await out.locator(".explained pre").textContent()).toMatch(
+        /403 \{"reason":"credential_revoked","retry":"reauth"\}$/,
       );
-      expect(await out.locator(".happenings").textContent()).toContain("closed the connection (1001)");
+      // The other socket too. Its client knows what it is told, and has nobody to ask for another pass.
+      await out.getByText("Closed with 4101: revoked.").waitFor();
+      await step(each, "short-life").getByText("Signed out", { exact: true }).waitFor();
+      const log = each.getByRole("region", { name: "Frame log" });
+      const farewells = log.getByText('"phoenix","phx_closing",{"reason":"revoked","retry":"reauth"}');
+      expect(await farewells.count()).toBe(2);
     }
     // One connection that opened, then the phoenix client's own attempts, each refused.
     for (const { sockets } of [watched, secondWatched]) {
-      const [first, ...retries] = sockets;
+      const [pass, ...others] = sockets.filter(({ url }) => url.includes("/pass_socket"));
+      expect([pass?.failure, others]).toEqual([null, []]);
+      const [first, ...retries] = sockets.filter(({ url }) => url.includes("/auth_socket"));
       expect(first?.failure).toBeNull();
       expect(retries.length).toBeGreaterThanOrEqual(3);
       for (const { failure } of retries.slice(0, 3)) expect(failure).toContain("403");
@@ -212,6 +229,8 @@ describe.skipIf(executablePath === null)(`the page in a browser (${chromiumMissi
     await tab.getByLabel("Password", { exact: true }).fill("correct horse battery");
     await tab.getByRole("button", { name: "Sign in" }).click();
     await tab.getByText("Radia passed, as users:").waitFor();
+    await step(tab, "short-life").getByRole("button", { name: "Connect with a pass" }).click();
+    await step(tab, "short-life").getByText("Connection no. 1 opened with a pass.").waitFor();
   });
 
   it("says what went wrong at the form, where it went wrong", async () => {

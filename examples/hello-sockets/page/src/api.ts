@@ -1,11 +1,22 @@
-import type { Person, ProbeAnswer, ProbeQuestion, Problem, SessionAnswer, TokenAnswer } from "../../shared/api.ts";
+import type {
+  PassAnswer,
+  Person,
+  ProbeAnswer,
+  ProbeQuestion,
+  Problem,
+  SessionAnswer,
+  TokenAnswer,
+  TreasuryRight,
+} from "../../shared/api.ts";
 
 /** The server said no, in a sentence for the person. */
 export class Refused extends Error {
+  readonly status: number;
   readonly field: Problem["field"];
 
-  constructor({ problem, field }: Problem) {
+  constructor(status: number, { problem, field }: Problem) {
     super(problem);
+    this.status = status;
     this.field = field;
   }
 }
@@ -24,6 +35,8 @@ export const api = {
   signOut: () => ask<null>("POST", "/api/sign-out", {}),
   signOutEverywhere: () => ask<null>("POST", "/api/sign-out-everywhere", {}),
   socketToken: () => ask<TokenAnswer>("GET", "/api/socket-token"),
+  pass: () => ask<PassAnswer>("GET", "/api/pass"),
+  allowTreasury: (right: TreasuryRight) => ask<TreasuryRight>("POST", "/api/treasury", right),
   probe: (question: ProbeQuestion) => ask<ProbeAnswer>("POST", "/api/probe", question),
 };
 
@@ -36,7 +49,7 @@ async function ask<Answer>(method: "GET" | "POST", path: string, body?: object):
   });
   if (response.status === 204) return null as Answer;
   const answer: unknown = await response.json().catch(() => ({ problem: `The server answered ${response.status}.` }));
-  if (!response.ok) throw new Refused(answer as Problem);
+  if (!response.ok) throw new Refused(response.status, answer as Problem);
   return answer as Answer;
 }
 

@@ -8,8 +8,10 @@ import { OpenDoor } from "./steps/open-door.tsx";
 import { OwnChannel } from "./steps/own-channel.tsx";
 import { Refusals } from "./steps/refusals.tsx";
 import { Room } from "./steps/room.tsx";
+import { ShortLife } from "./steps/short-life.tsx";
 import { SignIn } from "./steps/sign-in.tsx";
 import { SignOutEverywhere } from "./steps/sign-out-everywhere.tsx";
+import { TakenRight } from "./steps/taken-right.tsx";
 import { useStore } from "./store.ts";
 
 export function Page() {
@@ -32,6 +34,8 @@ export function Page() {
             <Refusals />
             <OwnChannel key={`own ${life}`} />
             <Room key={`room ${life}`} />
+            <ShortLife />
+            <TakenRight />
             <SignOutEverywhere />
           </ol>
         </main>
@@ -63,7 +67,7 @@ function Intro() {
     <div class="intro">
       <h1>Nobody passes without a token</h1>
       <p>
-        Six steps, from an open socket to being thrown out of a closed one. Every connection here is real and goes to
+        Eight steps, from an open socket to being thrown out of a closed one. Every connection here is real and goes to
         the server you started. The log shows each frame as it went over the wire.
       </p>
     </div>

@@ -41,6 +41,7 @@ declare module "phoenix" {
     isConnected(): boolean;
     onOpen(callback: () => void): string;
     onClose(callback: (event: CloseEvent) => void): string;
+    onMessage(callback: (message: { topic: string; event: string; payload: unknown }) => void): string;
   }
 
   class LongPoll {}

@@ -71,9 +71,10 @@ export const accountRoutes: Routes = {
     const { request, response, app } = context;
     await readJson(request, nothing);
     const account = await signedIn(context);
-    // First the record, then the kick: a client that reconnects at once must already be refused.
+    // Page sessions are this app's own. Of tokens the endpoint knows: whatever this person was given until now is refused
+    // from here on, on every socket, and the connections it opened are closed.
     await app.accounts.signOutEverywhere(account.id, app.config.now());
-    app.endpoint.disconnect(`users:${account.id}`);
+    await app.endpoint.revoke({ subject: account.id });
     app.sessions.end(response);
     sendJson(response, 204, null);
   },
@@ -84,7 +85,8 @@ export const accountRoutes: Routes = {
   },
 };
 
-async function signedIn({ request, app }: Context): Promise<Account> {
+/** Whose page this is. */
+export async function signedIn({ request, app }: Context): Promise<Account> {
   const account = await app.sessions.read(request);
   if (!account) throw new HttpProblem(401, "You are not signed in.");
   return account;

@@ -2,7 +2,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Accounts } from "../accounts.ts";
 import type { Config } from "../config.ts";
 import type { Endpoint } from "../endpoint.ts";
+import type { PassOffice } from "../pass-office.ts";
 import type { Passwords } from "../password.ts";
+import type { Rights } from "../rights.ts";
 import type { Rate } from "./rate.ts";
 import type { Sessions } from "./session.ts";
 
@@ -11,6 +13,8 @@ export interface Workshop {
   readonly config: Config;
   readonly accounts: Accounts;
   readonly passwords: Passwords;
+  readonly passOffice: PassOffice;
+  readonly rights: Rights;
   readonly endpoint: Endpoint;
   readonly sessions: Sessions;
   readonly rates: { readonly attempts: Rate; readonly probes: Rate };

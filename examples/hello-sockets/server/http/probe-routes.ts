@@ -26,7 +26,14 @@ export const probeRoutes: Routes = {
     sendJson(
       response,
       200,
-      await probe({ scenario, heldToken: token ?? null, port, config: app.config, tokens: app.endpoint.tokens }),
+      await probe({
+        scenario,
+        heldToken: token ?? null,
+        port,
+        config: app.config,
+        tokens: app.endpoint.tokens,
+        passOffice: app.passOffice,
+      }),
     );
   },
 };

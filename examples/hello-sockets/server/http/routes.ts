@@ -1,10 +1,11 @@
 import { accountRoutes } from "./account-routes.ts";
 import type { Context } from "./context.ts";
+import { passRoutes } from "./pass-routes.ts";
 import { probeRoutes } from "./probe-routes.ts";
 import { HttpProblem } from "./respond.ts";
 import { assertSameOrigin } from "./same-origin.ts";
 
-const routes = new Map(Object.entries({ ...accountRoutes, ...probeRoutes }));
+const routes = new Map(Object.entries({ ...accountRoutes, ...passRoutes, ...probeRoutes }));
 
 /** Answers everything below /api/. */
 export async function answerApi(context: Context, path: string): Promise<void> {

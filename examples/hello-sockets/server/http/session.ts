@@ -25,7 +25,7 @@ export function createSessions(tokens: Endpoint["tokens"], accounts: Accounts): 
       const claim = tokens.verify(sessionSalt, readCookie(request), { maxAgeSeconds });
       if (!claim.ok) return null;
       const account = await accounts.findById(String(claim.data));
-      // The same rule as in the socket's `connect`: signing out everywhere ends pages and sockets alike.
+      // The signature is still good after signing out everywhere, so the time of it is what ends the session.
       return account && claim.signedAt > account.signedOutAt ? account : null;
     },
     begin: (response, account) => setCookie(response, tokens.sign(sessionSalt, account.id), maxAgeSeconds),

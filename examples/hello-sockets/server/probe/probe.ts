@@ -15,10 +15,15 @@ export async function probe({
   scenario,
   ...input
 }: ScenarioInput & { readonly scenario: ScenarioName }): Promise<ProbeAnswer> {
-  const attempt = toAttempt(scenario, input);
+  const attempt = await toAttempt(scenario, input);
   const request = toRequest(attempt, `${input.config.host}:${input.port}`);
   const answer = await exchange(input.port, request);
-  return { request: redact(request, attempt), ...split(answer), token: scenario === "held" ? null : attempt.token };
+  return {
+    path: attempt.path,
+    request: redact(request, attempt),
+    ...split(answer),
+    token: scenario === "held" ? null : attempt.token,
+  };
 }
 
 function toRequest({ path, origin, token }: Attempt, host: string): string[] {

@@ -3,6 +3,7 @@ import { createTokens } from "portcullis/token";
 import type { ScenarioName } from "../../shared/api.ts";
 import type { Config } from "../config.ts";
 import type { Endpoint } from "../endpoint.ts";
+import type { PassOffice } from "../pass-office.ts";
 import { socketSalt } from "../sockets/user.ts";
 
 /** One connection to try: where, from which page, with which token. */
@@ -15,6 +16,7 @@ export interface Attempt {
 export interface ScenarioInput {
   readonly config: Config;
   readonly tokens: Endpoint["tokens"];
+  readonly passOffice: PassOffice;
   readonly port: number;
   /** The token the page holds, for "held". */
   readonly heldToken: string | null;
@@ -23,8 +25,8 @@ export interface ScenarioInput {
 const twoDaysMs = 2 * 86_400_000;
 
 /** A closed list: nobody can make this server knock on any door but its own. */
-export function toAttempt(scenario: ScenarioName, input: ScenarioInput): Attempt {
-  const { config, tokens, port } = input;
+export async function toAttempt(scenario: ScenarioName, input: ScenarioInput): Promise<Attempt> {
+  const { config, tokens, passOffice, port } = input;
   const path = "/auth_socket/websocket";
   const origin = `http://${config.host}:${port}`;
   switch (scenario) {
@@ -35,6 +37,11 @@ export function toAttempt(scenario: ScenarioName, input: ScenarioInput): Attempt
     case "expired":
       // Signed with the real secret, and worthless all the same: its day is over.
       return { path, origin, token: tokens.sign(socketSalt, "0", { signedAt: config.now() - twoDaysMs }) };
+    case "audience": {
+      // In every other respect as good as those this server lets in: the same issuer, the same key, fresh.
+      const { token } = await passOffice.issue("0", "some-other-app");
+      return { path: "/pass_socket/websocket", origin, token };
+    }
     case "foreign":
       // The socket that asks for no token, so that nothing but the origin can be what is refused.
       return { path: "/socket/websocket", origin: `http://${config.foreignHost}:${port}`, token: null };

@@ -1,6 +1,7 @@
 import type { Person } from "../../../shared/api.ts";
 import { api } from "../api.ts";
 import { createStore } from "../store.ts";
+import { forgetPass } from "./pass-connection.ts";
 import { connectUser, forgetUser } from "./user-connection.ts";
 
 /** Who this browser is to the server's pages. The socket learns it from a token, not from the cookie. */
@@ -31,10 +32,11 @@ export async function enter(how: "signUp" | "signIn", form: { name: string; pass
 export async function leave(): Promise<void> {
   await api.signOut();
   forgetUser();
+  forgetPass();
   setPerson(null);
 }
 
-/** Unlike `leave`, this does not touch the socket: the server closes it, and its client is left to try again. */
+/** Unlike `leave`, this touches no socket: the server closes them, and their clients are left to try again. */
 export async function leaveEverywhere(): Promise<void> {
   await api.signOutEverywhere();
 }
@@ -46,5 +48,6 @@ function setPerson(person: Person | null): void {
 /** A cookie is not enough for a socket: the page fetches a signed token and hands it to the client. */
 async function begin(person: Person): Promise<void> {
   const { token } = await api.socketToken();
+  forgetPass();
   connectUser(person, token, () => setPerson(null));
 }

@@ -1,17 +1,11 @@
 import type { Socket } from "phoenix";
-import type { Person, ProbeAnswer } from "../../../shared/api.ts";
-import { api } from "../api.ts";
+import type { Person } from "../../../shared/api.ts";
 import { createStore } from "../store.ts";
+import { type Happening, withHappening } from "./happening.ts";
 import { record } from "./log.ts";
 import { closeSocket, letFallBack, openSocket } from "./open-socket.ts";
 import { transports } from "./transport.ts";
-
-/** What happened to the connection, for step 6. */
-export interface Happening {
-  readonly at: Date;
-  readonly text: string;
-  readonly tone: "pass" | "refuse" | "plain";
-}
+import { askWhy, type Explanation, wouldBeLetIn } from "./why.ts";
 
 /** The authenticated socket of this page, from the first attempt to the day it is thrown out. */
 export interface UserConnection {
@@ -21,11 +15,11 @@ export interface UserConnection {
   /** Kept after a sign-out everywhere, to show that it is worthless. */
   readonly token: string | null;
   readonly happenings: readonly Happening[];
-  /** The server's raw answer to the old token, once it has been refused. */
-  readonly answer: ProbeAnswer | null;
+  /** Why the server refuses the old token, once it has. */
+  readonly why: Explanation | null;
 }
 
-const none: UserConnection = { status: "none", person: null, socket: null, token: null, happenings: [], answer: null };
+const none: UserConnection = { status: "none", person: null, socket: null, token: null, happenings: [], why: null };
 
 export const userConnection = createStore<UserConnection>(none);
 
@@ -51,13 +45,20 @@ export function connectUser(person: Person, token: string, onOut: () => void): v
     note(`Connected with a signed token${how}.`, "pass");
   });
 
+  // The server's last words. `portcullis/client` does as they say; the phoenix client doesn't know them.
+  let farewell = "";
+  socket.onMessage(({ topic, event, payload }) => {
+    if (topic === "phoenix" && event === "phx_closing") farewell = `, ${(payload as { reason: string }).reason}`;
+  });
+
   // The client reconnects by itself, with the token it holds; this only watches.
   socket.onClose(({ code }) => {
     if (!isCurrent()) return;
     if (open) {
       open = false;
       patch({ status: "lost" });
-      note(`The server closed the connection (${code}). The client tries again by itself.`, "plain");
+      note(`The server closed the connection (${code}${farewell}). The client tries again by itself.`, "plain");
+      farewell = "";
       return;
     }
     failed += 1;
@@ -67,21 +68,21 @@ export function connectUser(person: Person, token: string, onOut: () => void): v
 
   async function findOutWhy(): Promise<void> {
     // To the browser a server that is down and a token that is void look the same, so ask the server.
-    const answer = await api.probe({ scenario: "held", token }).catch(() => null);
-    if (!isCurrent() || open || answer === null) return;
-    // The server would have opened it: something between here and there has begun to stop WebSockets.
-    if (answer.statusLine.includes(" 101 ")) {
+    const why = await askWhy("/auth_socket", token);
+    if (!isCurrent() || open || why === null) return;
+    // Something between here and there has begun to stop WebSockets.
+    if (wouldBeLetIn(why)) {
       note(
         "The page asked why: the server would let it in. So WebSockets are blocked now, and long-poll is next.",
         "plain",
       );
       return letFallBack(socket);
     }
-    if (!answer.statusLine.includes(" 403 ")) return;
+    if (why.retry !== "reauth" && why.retry !== "never") return;
     closeSocket(socket);
     record("/auth_socket", "connection", "the page stops trying: the token is refused");
     note("The page asked why, and stops trying.", "plain");
-    patch({ status: "out", answer });
+    patch({ status: "out", why });
     onOut();
   }
 
@@ -102,6 +103,6 @@ function patch(change: Partial<UserConnection>): void {
 function note(text: string, tone: Happening["tone"]): void {
   userConnection.set((current) => ({
     ...current,
-    happenings: [...current.happenings, { at: new Date(), text, tone }].slice(-20),
+    happenings: withHappening(current.happenings, text, tone),
   }));
 }

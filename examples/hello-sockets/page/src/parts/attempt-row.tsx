@@ -35,7 +35,7 @@ export function AttemptRow({ scenario, title, text, attempt, foreignUrl, onKnock
         <div class="sides">
           <div>
             <h4>{foreignUrl ? "What the foreign page saw" : "What this browser saw"}</h4>
-            {attempt.saw && <BrowserSawList saw={attempt.saw} />}
+            {attempt.saw && <BrowserSawList saw={attempt.saw} why={attempt.why} />}
             {foreignUrl && <ForeignFrame url={foreignUrl} />}
           </div>
           <div>

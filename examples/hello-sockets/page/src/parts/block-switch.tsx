@@ -6,7 +6,7 @@ export function BlockSwitch() {
   const blocked = useStore(webSocketsBlocked);
   const blockedElsewhere = !blocked && Object.values(useStore(transports)).includes("long-poll");
   return (
-    <div class="card block-switch">
+    <div class="card switch-line">
       <input
         id="block"
         type="checkbox"
@@ -21,7 +21,7 @@ export function BlockSwitch() {
         {blockedElsewhere
           ? "Something on the way to the server blocks them already. The client noticed and went over to long-poll: "
           : "Some company proxies and virus scanners do. The client notices and goes over to long-poll: "}
-        plain requests, which get through wherever a page does. Every step works the same.
+        plain requests, which get through wherever a page does. Every step but 6 and 7 works the same.
       </p>
     </div>
   );

@@ -99,6 +99,12 @@ function Line({ entry }: { entry: LogEntry }) {
           {entry.socket}
           {requests[entry.kind]}
         </span>
+        {entry.times > 1 && (
+          <span class="times">
+            <span aria-hidden="true">×{entry.times}</span>
+            <span class="visually-hidden">the newest of {entry.times}</span>
+          </span>
+        )}
         <time dateTime={entry.at.toISOString()}>{entry.at.toLocaleTimeString("en-GB")}</time>
       </span>
       <code>{entry.kind === "connection" ? entry.text : <Frame text={entry.text} />}</code>

@@ -21,6 +21,11 @@ const refusals: readonly Row[] = [
     title: "An expired token",
     text: "Signed by this server, but two days ago. Its tokens last a day.",
   },
+  {
+    scenario: "audience",
+    title: "A token for another app",
+    text: "Fresh, and by the very issuer that /pass_socket trusts. Which claim didn't fit is not said: it would only help whoever tries others.",
+  },
   { scenario: "foreign", title: "A foreign page", text: "A page of another site tries the public /socket." },
 ];
 
@@ -48,8 +53,8 @@ export function Refusals() {
       id="refusals"
       number={3}
       title="The gate"
-      lead="A refusal comes before the WebSocket opens, as a plain HTTP answer. A browser keeps that to itself: a page sees code 1006 and nothing else. So the server also opens the same connection to itself and shows what was really said. Over long-poll a page may read the answer: it comes with 200, and its JSON says 403."
-      source="server/sockets/user.ts, server/probe/probe.ts"
+      lead="A refusal comes before the WebSocket opens, as a plain HTTP answer. A browser keeps that to itself: a page sees code 1006 and nothing else. It may ask, though: the same address by fetch says why, and whether to come back. To show what was really said, the server also opens each connection to itself. Over long-poll a page may read the answer: it comes with 200, and its JSON says 403."
+      source="server/sockets/user.ts, server/sockets/pass.ts, server/probe/probe.ts"
     >
       <button type="button" class="primary" onClick={() => rows.forEach((row) => void knockOn(row))}>
         Knock with all of them

@@ -1,20 +1,23 @@
 import { useState } from "preact/hooks";
 import { toSentence } from "../api.ts";
+import { passConnection } from "../live/pass-connection.ts";
 import { leaveEverywhere } from "../live/session.ts";
-import { type Happening, userConnection } from "../live/user-connection.ts";
-import { RawAnswer } from "../parts/raw-answer.tsx";
+import { userConnection } from "../live/user-connection.ts";
+import { Explained } from "../parts/explained.tsx";
+import { Happenings } from "../parts/happenings.tsx";
 import { Step } from "../parts/step.tsx";
 import { useStore } from "../store.ts";
 
 export function SignOutEverywhere() {
-  const { status, answer, happenings } = useStore(userConnection);
+  const { status, why, happenings } = useStore(userConnection);
+  const pass = useStore(passConnection);
   return (
     <Step
       id="sign-out"
-      number={6}
+      number={8}
       title="Sign out everywhere"
-      lead="Every connection of yours is closed, in every tab and browser, and the old token never works again. The client does not know that: watch it come back by itself and be refused."
-      source="server/http/account-routes.ts, server/sockets/user.ts"
+      lead="One call on the server, and whatever you were given until now is worth nothing: every connection is told so and closed, in every tab and on every socket. The phoenix client does not know those words: watch it come back by itself and be refused."
+      source="server/http/account-routes.ts, page/src/live/user-connection.ts"
     >
       {status === "none" ? (
         <p class="empty">
@@ -30,10 +33,12 @@ export function SignOutEverywhere() {
             <ThrowOut />
           )}
           <Happenings happenings={happenings} />
-          {answer && (
-            <div class="last-answer">
-              <h3>What the server answers to the old token</h3>
-              <RawAnswer answer={answer} />
+          {why && <Explained socket="/auth_socket" why={why} />}
+          {status === "out" && (pass.status.state === "closed" || pass.status.state === "refused") && (
+            <div class="fate">
+              <h3>The connection with a pass</h3>
+              {/* Its close, and what the client made of it. */}
+              <Happenings happenings={pass.happenings.slice(-2)} />
             </div>
           )}
         </div>
@@ -69,19 +74,5 @@ function ThrowOut() {
         </p>
       )}
     </>
-  );
-}
-
-function Happenings({ happenings }: { happenings: readonly Happening[] }) {
-  if (happenings.length === 0) return null;
-  return (
-    <ol class="happenings" aria-live="polite">
-      {happenings.map(({ at, text, tone }, index) => (
-        <li key={index} class={tone}>
-          <time>{at.toLocaleTimeString("en-GB")}</time>
-          <span>{text}</span>
-        </li>
-      ))}
-    </ol>
   );
 }
