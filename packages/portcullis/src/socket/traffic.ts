@@ -5,6 +5,7 @@
  * @module
  */
 
+import { bounds } from "../limit/bounds.ts";
 import { Bucket, type Rate } from "../limit/rate.ts";
 import { authEvent, connectionTopic, heartbeatEvent, joinEvent, leaveEvent } from "../protocol/events.ts";
 import type { Message } from "../protocol/message.ts";
@@ -35,6 +36,11 @@ export interface Flows {
  */
 export type Verdict = number | "silent" | "flooding";
 
+/** What is never refused: more of it than of all messages by default is no sign of life, and the end. */
+const courtesyRate: Rate = { perSecond: bounds.messagesPerSecond, burst: bounds.messagesBurst };
+/** A new credential has `connect` and every channel asked again: ten a second, and a hundred at once. */
+const renewalCost = 100;
+
 /** Of a client's patience-worth of refusals this share is answered. */
 const answeredShare = 0.5;
 
@@ -45,6 +51,7 @@ export class Traffic {
   #joins: Bucket | null = null;
   #messages: Bucket | null = null;
   #bytes: Bucket | null = null;
+  #courtesies: Bucket | null = null;
   /** Made at the first refusal: hardly any connection has one. */
   #patience: Bucket | null = null;
 
@@ -69,7 +76,8 @@ export class Traffic {
       }
     }
     const flow = isJoin ? joins : messages;
-    if (passes || flow === null) return 0;
+    if (flow === null) return 0;
+    if (passes) return this.#bear(event === authEvent ? renewalCost : 1, now);
     const cost = costs.size === 0 ? 1 : (costs.get(event) ?? 1);
     let bucket = isJoin ? this.#joins : this.#messages;
     if (bucket === null) {
@@ -79,6 +87,20 @@ export class Traffic {
     }
     const wait = this.#take(bucket, flow, cost, now);
     return wait === 0 ? 0 : this.#refuse(flow, cost, wait, now);
+  }
+
+  /** What can't be refused passes, or is the end. */
+  #bear(cost: number, now: number): Verdict {
+    this.#courtesies ??= new Bucket(courtesyRate, now);
+    if (this.#courtesies.take(courtesyRate, cost, now) === 0) return 0;
+    const limit = "messagesPerSecond";
+    this.#telemetry.emit("limit.reached", { mount: this.#mount, limit, max: courtesyRate.burst });
+    this.#telemetry.warn(
+      `flooding ${this.#mount} courtesies`,
+      () =>
+        `portcullis: a connection to ${this.#mount} was closed (flooding): it sent more heartbeats, leaves and new credentials than anybody needs.`,
+    );
+    return "flooding";
   }
 
   #take(bucket: Bucket, { limit, rate }: Flow, cost: number, now: number): number {
