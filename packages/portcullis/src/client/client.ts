@@ -52,6 +52,11 @@ export interface Client<Mount = unknown> {
   readonly status: ClientStatus;
   /** Calls `listener` at every change of {@link Client.status}. Returns how to stop. */
   onStatus(listener: (status: ClientStatus) => void): () => void;
+  /**
+   * Calls `listener` whenever the credential was renewed over the open connection, with until when it is good and which topics
+   * it has no right to any more. Returns how to stop.
+   */
+  onRefreshed(listener: (refreshed: Refreshed) => void): () => void;
   /** A handle of a topic. Cheap, and does nothing until it is joined. */
   channel<const Topic extends TopicsOf<Mount>>(
     topic: Topic & CheckedTopic<Mount, Topic>,
@@ -95,6 +100,7 @@ class ConnectedClient implements Client, ChannelHost {
   readonly #dialer: Dialer;
   readonly #memberships = new Map<string, Membership>();
   readonly #statusListeners = new Listeners<ClientStatus>();
+  readonly #refreshedListeners = new Listeners<Refreshed>();
   readonly #pushesMax: number;
   readonly #delays: { readonly baseMs: number; readonly capMs: number };
   #lastRef = 0;
@@ -120,6 +126,7 @@ class ConnectedClient implements Client, ChannelHost {
         lost: () => this.#each((membership) => membership.disconnected()),
         message: (incoming) => this.#memberships.get(incoming.topic)?.receive(incoming),
         signedOut: () => this.signOut(),
+        refreshed: (refreshed) => this.#refreshedListeners.tell(refreshed),
         changed: (status) => this.#changed(status),
       },
     );
@@ -131,6 +138,10 @@ class ConnectedClient implements Client, ChannelHost {
 
   onStatus(listener: (status: ClientStatus) => void): () => void {
     return this.#statusListeners.add(listener);
+  }
+
+  onRefreshed(listener: (refreshed: Refreshed) => void): () => void {
+    return this.#refreshedListeners.add(listener);
   }
 
   channel(topic: string): ClientChannel {

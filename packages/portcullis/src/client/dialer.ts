@@ -16,7 +16,7 @@ import type { Incoming } from "./frame.ts";
 import { Link, type LinkOptions } from "./link.ts";
 import { openSocket } from "./opening.ts";
 import { probe } from "./probe.ts";
-import { Renewal } from "./renewal.ts";
+import { type Refreshed, Renewal } from "./renewal.ts";
 import { onWake } from "./wake.ts";
 
 /**
@@ -42,6 +42,7 @@ export interface DialerEvents {
   message(incoming: Incoming): void;
   /** Nobody is signed in. */
   signedOut(): void;
+  refreshed(refreshed: Refreshed): void;
   changed(status: ClientStatus): void;
 }
 
@@ -163,7 +164,8 @@ export class Dialer {
     this.#attempt = null;
     this.#link = link;
     const signedOut = (): void => this.#events.signedOut();
-    this.#renewal = new Renewal({ link, credential, environment, timeoutMs, signedOut });
+    const refreshed = (given: Refreshed): void => this.#events.refreshed(given);
+    this.#renewal = new Renewal({ link, credential, environment, timeoutMs, signedOut, refreshed });
     this.#cancelTimer = clock.after(stableMs, () => this.proved());
     this.#events.opened(link);
     if (this.#link === link) this.#become("open", null);

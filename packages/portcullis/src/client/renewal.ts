@@ -34,6 +34,7 @@ export interface RenewalOptions {
   readonly timeoutMs: number;
   /** The provider says that nobody is signed in any more. */
   readonly signedOut: () => void;
+  readonly refreshed: (refreshed: Refreshed) => void;
 }
 
 /** A refresh that didn't work out, and whether it may later. */
@@ -124,7 +125,9 @@ export class Renewal {
       // Whoever asked for it: there is nothing left to keep trying for.
       this.#cancelDelay();
       this.#keeping = false;
-      return toRefreshed(response);
+      const refreshed = toRefreshed(response);
+      this.#options.refreshed(refreshed);
+      return refreshed;
     }
     this.#refused = answer.token;
     const advice = toAdvice(response);

@@ -81,6 +81,7 @@ export const bounds = {
   revocationSweepMs: 60_000,
   /** How long before its end a credential's client is warned: this, or a tenth of its life where that is less. */
   refreshLeadMs: 60_000,
+  refreshLeadShare: 0.1,
   /** How long a connection whose credential has lapsed may stay to be refreshed. Over it: close 4100. */
   refreshGraceMs: 5_000,
   /** Refreshes in a row that may fail. Then: close 4102. */

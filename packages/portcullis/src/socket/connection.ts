@@ -192,6 +192,11 @@ export class Connection implements ChannelHost {
     return this.#holding || this.#lapsed || this.#renewing;
   }
 
+  /** What the transport answers by itself is as good as a heartbeat, and no better. */
+  pinged(): void {
+    if (this.#traffic?.bear(1, this.#context.standing.now()) === "flooding") this.endBy("flooding");
+  }
+
   /**
    * A new credential waits for nobody: a join that never ends would make it lapse. While it has lapsed, heartbeats say that the
    * client is still there.

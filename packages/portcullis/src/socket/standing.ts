@@ -27,6 +27,8 @@ export type RefreshVerdict =
 /** How long a credential's client is warned, and waited for. */
 export interface LifetimeOptions {
   readonly refreshLeadMs: number;
+  /** No more than this share of the credential's life. */
+  readonly refreshLeadShare: number;
   readonly refreshGraceMs: number;
   readonly refreshFailuresMax: number;
 }
@@ -54,9 +56,6 @@ export interface StandingHost {
 
 /** How often a client may ask for a refresh while one is under way. */
 const waitingMax = 4;
-
-/** Of a credential's life the last tenth is time enough to renew it. */
-const leadShare = 0.1;
 
 export class Standing {
   readonly #context: StandingContext;
@@ -137,14 +136,14 @@ export class Standing {
   }
 
   #schedule(): void {
-    const { deadlines, now, refreshLeadMs, refreshGraceMs } = this.#context;
+    const { deadlines, now, refreshLeadMs, refreshLeadShare, refreshGraceMs } = this.#context;
     const { issuedAt, expiresAt } = this.#credential.identity;
     this.#cancelWarning();
     this.#cancelEnd();
     if (expiresAt === Number.POSITIVE_INFINITY) return;
     // Counted from now where the credential doesn't say since when it counts.
     const lifeMs = expiresAt - (issuedAt > 0 ? issuedAt : now());
-    const warnAt = expiresAt - Math.max(0, Math.min(refreshLeadMs, lifeMs * leadShare));
+    const warnAt = expiresAt - Math.max(0, Math.min(refreshLeadMs, lifeMs * refreshLeadShare));
     this.#cancelWarning = deadlines.at(warnAt, () =>
       this.#host.announce(expiringEvent, { inMs: Math.max(0, expiresAt - now()) }),
     );

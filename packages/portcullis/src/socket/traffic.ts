@@ -76,8 +76,8 @@ export class Traffic {
       }
     }
     const flow = isJoin ? joins : messages;
+    if (passes) return this.bear(event === authEvent ? renewalCost : 1, now);
     if (flow === null) return 0;
-    if (passes) return this.#bear(event === authEvent ? renewalCost : 1, now);
     const cost = costs.size === 0 ? 1 : (costs.get(event) ?? 1);
     let bucket = isJoin ? this.#joins : this.#messages;
     if (bucket === null) {
@@ -90,7 +90,8 @@ export class Traffic {
   }
 
   /** What can't be refused passes, or is the end. */
-  #bear(cost: number, now: number): Verdict {
+  bear(cost: number, now: number): Verdict {
+    if (this.#flows.messages === null) return 0;
     this.#courtesies ??= new Bucket(courtesyRate, now);
     if (this.#courtesies.take(courtesyRate, cost, now) === 0) return 0;
     const limit = "messagesPerSecond";
@@ -98,7 +99,7 @@ export class Traffic {
     this.#telemetry.warn(
       `flooding ${this.#mount} courtesies`,
       () =>
-        `portcullis: a connection to ${this.#mount} was closed (flooding): it sent more heartbeats, leaves and new credentials than anybody needs.`,
+        `portcullis: a connection to ${this.#mount} was closed (flooding): it sent more pings, heartbeats, leaves and new credentials than anybody needs.`,
     );
     return "flooding";
   }

@@ -53,7 +53,9 @@ export async function whyRevoked(mount: Mount, identity: FullIdentity | null): P
   if (identity.expiresAt < clock.now()) return refuse(mount, "credential_expired", null);
   const ready = revocations.ready();
   if (!(ready === true || (await ready))) return refuse(mount, "revocations_unread", null);
-  return revocations.isRevoked(identity) ? refuse(mount, "credential_revoked", null) : null;
+  return revocations.isRevoked(identity)
+    ? refuseReason(mount, "credential_revoked", { reason: "revoked", details: null })
+    : null;
 }
 
 /** Checks the connection's params against the socket's schema. */

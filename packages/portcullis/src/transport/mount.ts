@@ -189,6 +189,8 @@ export function createMount(path: string, options: MountOptions, environment: Mo
         deadlines: environment.deadlines,
         now: () => environment.clock.now(),
         refreshLeadMs: positive("refreshLeadMs", options.refreshLeadMs, bounds.refreshLeadMs),
+        // Whoever says how long, means it.
+        refreshLeadShare: options.refreshLeadMs === undefined ? bounds.refreshLeadShare : 1,
         refreshGraceMs: positive("refreshGraceMs", options.refreshGraceMs, bounds.refreshGraceMs),
         refreshFailuresMax: bounds.refreshFailuresMax,
         refresh: (credential, token) => refresh(mount, credential, token),

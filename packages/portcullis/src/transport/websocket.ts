@@ -159,7 +159,7 @@ function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
   (this as Owned)[owner]?.received(data, isBinary);
 }
 function onControlFrame(this: WebSocket): void {
-  (this as Owned)[owner]?.touch();
+  (this as Owned)[owner]?.pinged();
 }
 function onClose(this: WebSocket, code: number): void {
   (this as Owned)[owner]?.gone(code);
@@ -222,6 +222,11 @@ class WebSocketConnection implements Sink, Held {
 
   touch(): void {
     this.#seenAt = this.#transport.mount.environment.clock.now();
+  }
+
+  pinged(): void {
+    this.touch();
+    this.connection.pinged();
   }
 
   gone(closeCode: number): void {

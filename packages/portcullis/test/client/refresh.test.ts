@@ -62,6 +62,21 @@ describe("a warning", () => {
     expect(world.peer.frames.all.filter(([, , , event]) => event === "auth")).toHaveLength(1);
   });
 
+  test("and how the renewal went is told to whoever listens, until they stop", async () => {
+    const world = await connected(["old", "new", "newer"]);
+    const told: unknown[] = [];
+    const stop = world.tested.client.onRefreshed((refreshed) => told.push(refreshed));
+    const first = world.tested.client.refresh();
+    world.peer.reply(await world.peer.next("auth"), "ok", { expiresAt: 1_900_000_000_000, closed: ["room:1"] });
+    await first;
+    expect(told).toEqual([{ expiresAt: 1_900_000_000_000, closed: ["room:1"] }]);
+    stop();
+    const second = world.tested.client.refresh();
+    world.peer.reply(await world.peer.next("auth"), "ok", renewed);
+    expect(await second).toEqual(renewed);
+    expect(told).toHaveLength(1);
+  });
+
   test("is followed at some moment of the first half of what is left, so that not everybody asks at once", async () => {
     const world = await connected(["old", "new"], { random: () => 0.5 });
     await warn(world, 40_000);

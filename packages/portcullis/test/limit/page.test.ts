@@ -19,7 +19,7 @@ interface Row {
 const rows: readonly Row[] = text.split(/^## /m).flatMap((section) => {
   const prefix = prefixes[section.split("\n", 1)[0] ?? ""] ?? "";
   return section.split("\n").flatMap((line) => {
-    const [, option = "", value = "", rest = ""] = /^\| `(\w+)` \| ([\d,]+|Infinity) \| (.*)\|$/.exec(line) ?? [];
+    const [, option = "", value = "", rest = ""] = /^\| `(\w+)` \| ([\d,.]+|Infinity) \| (.*)\|$/.exec(line) ?? [];
     const name = prefix === "" ? option : `${prefix}${option.charAt(0).toUpperCase()}${option.slice(1)}`;
     return option === "" ? [] : [{ name, value, rest }];
   });
