@@ -5,6 +5,7 @@ import { arena, tokenSalt, userSocket } from "./support/arena.ts";
 import { frame } from "./support/raw.ts";
 
 test.each([
+  ["pongs nobody asked for", frame("x", { opcode: 10 })],
   ["heartbeats", [null, "1", "phoenix", "heartbeat", {}]],
   ["leaves of what was never joined", [null, "1", "ping:nowhere", "phx_leave", {}]],
   ["leaves of the connection's topic", [null, "1", "phoenix", "phx_leave", {}]],
@@ -12,7 +13,7 @@ test.each([
   const { enter, bystander, events } = await arena();
   const honest = await bystander();
   const client = await enter();
-  const one = frame(JSON.stringify(message));
+  const one = message instanceof Uint8Array ? message : frame(JSON.stringify(message));
   const many = Buffer.concat(Array.from({ length: 500 }, () => one));
   for (let sent = 0; sent < 60_000 && !client.socket.destroyed; sent += 500) {
     client.frames.length = 0;
@@ -23,6 +24,19 @@ test.each([
     .poll(() => events.filter(({ name }) => name === "socket.closed").map(({ metadata }) => metadata["code"]))
     .toEqual(["flooding"]);
   await honest.noticedNothing(5_000);
+});
+
+test("so does a flood of pings, however patiently each answer is waited for", async () => {
+  const { enter, events } = await arena();
+  const client = await enter();
+  const some = Buffer.concat(Array.from({ length: 50 }, () => frame("x", { opcode: 9 })));
+  for (let sent = 0; sent < 60_000 && client.closeCode === null; sent += 50) {
+    client.frames.length = 0;
+    client.send(some);
+    await client.until(() => client.closeCode !== null || client.frames.length >= 50).catch(() => {});
+  }
+  expect(await client.closed()).toBe(1008);
+  await expect.poll(() => events.at(-1)?.metadata["code"]).toBe("flooding");
 });
 
 test("nobody renews a genuine credential over and over: each costs a look at every channel", async () => {
