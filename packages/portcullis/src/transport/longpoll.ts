@@ -249,7 +249,7 @@ export class LongPollTransport implements Route {
     const { bodyBytesMax: bytesMax, frameBytesMax } = this.#options;
     const release = this.#takeIn(session.id, Number(request.headers["content-length"] ?? bytesMax));
     if (release === null) return writeJson(response, { status: 429 });
-    response.once("close", release);
+    this.#hangUps.watch({ request, response }, release);
     const body = await readBody(request, { bytesMax, timeoutMs: bounds.longpollBodyTimeoutMs, clock });
     this.#letGo(response);
     if (typeof body === "string") return this.#refuseBody(response, body);

@@ -210,6 +210,36 @@ test("bodies of one session that are read at a time say no more bytes than one m
   expect(await client.send(heartbeat).answer).toMatchObject({ status: 200 });
 });
 
+test("a body that doesn't say how long it is counts as the longest", async () => {
+  const { port, clock } = await stage();
+  const client = await Poller.open(port);
+  const socket = await tcp(port);
+  afterwards(() => void socket.destroy());
+  socket.write(`POST /socket/longpoll HTTP/1.1\r\n${headOf(client, "transfer-encoding: chunked")}`);
+  await clock.waits(bodyMs);
+  expect(await client.send(heartbeat).answer).toMatchObject({ httpStatus: 200, status: 429 });
+  socket.destroy();
+  await clock.waits(bodyMs, 0);
+  expect(await client.send(heartbeat).answer).toMatchObject({ httpStatus: 200, status: 200 });
+});
+
+test("a post that is cut while it is read takes nothing for ever, sent ahead of a poll's answer as it was", async () => {
+  const { port, clock } = await stage();
+  const client = await Poller.open(port);
+  // Its answer waits behind the poll's, where it is not told that the connection has closed.
+  const poll = `GET /socket/longpoll HTTP/1.1\r\n${headOf(client)}`;
+  for (let count = 0; count < 3; count += 1) {
+    const socket = await tcp(port);
+    socket.write(`${poll}POST /socket/longpoll HTTP/1.1\r\n${headOf(client, "content-length: 7999990")}`);
+    await clock.waits(windowMs);
+    await clock.waits(bodyMs);
+    socket.destroy();
+    await clock.waits(windowMs, 0);
+    await clock.waits(bodyMs, 0);
+  }
+  expect(await client.send(heartbeat).answer).toMatchObject({ httpStatus: 200, status: 200 });
+});
+
 test("a stranger's body is not read at all", async () => {
   const { port, clock } = await stage();
   const text = `POST /socket/longpoll HTTP/1.1\r\nHost: x\r\ncontent-length: 8000000\r\n\r\n[`;
