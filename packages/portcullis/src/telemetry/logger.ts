@@ -107,10 +107,17 @@ export class LimitedLog {
   /** A logger that throws (a full disk, a closed pipe) must not end the process: clients can provoke most lines. */
   #say(level: Level, message: () => string, details?: object): void {
     try {
-      if (details === undefined) this.#logger[level](message());
-      else this.#logger[level](message(), details);
+      const line = onOneLine(message());
+      if (details === undefined) this.#logger[level](line);
+      else this.#logger[level](line, details);
     } catch {
       // There is nobody left to tell.
     }
   }
+}
+
+/** What a hook threw may quote a client, who could begin a line of their own, or command a terminal. */
+function onOneLine(message: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out here.
+  return message.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ");
 }
