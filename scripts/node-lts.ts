@@ -12,8 +12,11 @@ export const nodeLines: readonly ["24", "26"] = ["24", "26"];
 
 /** Which tests run under each line: what meets the network or the runtime. Style, packing and types don't change. */
 const wireTests = {
-  filters: ["packages/portcullis/test/", "conformance/"],
-  exclude: "packages/portcullis/test/{tidy,package,types,fuzz}/**",
+  filters: ["packages/portcullis/test/", ...["replay", "table", "http"].map((name) => `conformance/${name}.test.ts`)],
+  exclude: [
+    "packages/portcullis/test/{tidy,package,types,fuzz,testing}/**",
+    "packages/portcullis/test/client/{browser,bundle}.test.ts",
+  ],
 };
 
 /**
@@ -40,7 +43,7 @@ export function wireTestsUnder(line: (typeof nodeLines)[number], live: boolean):
     return Promise.resolve({ status: "skipped", enable: reason });
   }
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
-  const args = [vitest, "run", ...wireTests.filters, "--exclude", wireTests.exclude];
+  const args = [vitest, "run", ...wireTests.filters, ...wireTests.exclude.flatMap((pattern) => ["--exclude", pattern])];
   // First on PATH too, so that a test that starts `node` by name starts the same one.
   const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env["PATH"] ?? ""}` };
   return command(node, args, { cwd: root, live, env });
