@@ -6,11 +6,18 @@
 
 import type { Cancel, Clock } from "../clock.ts";
 
-interface Deadline {
-  readonly at: number;
-  readonly task: () => void;
-  /** Its place in the heap; -1 when it is not there any more. */
-  index: number;
+/**
+ * Something that is due at a moment. Extended by whatever waits: it is its own place in the heap, and costs no object or
+ * function beside itself.
+ */
+export abstract class Deadline {
+  /** Epoch milliseconds. */
+  dueAt: number = Number.POSITIVE_INFINITY;
+  /** Its place in the heap; -1 when it is not there. */
+  place = -1;
+
+  /** Its moment has come. It may be set again. */
+  abstract due(): void;
 }
 
 /**
@@ -19,7 +26,7 @@ interface Deadline {
  */
 const sleepMsMax = 60_000;
 
-/** A binary heap: a hundred thousand deadlines cost a hundred thousand small objects, and a step or two each. */
+/** A binary heap: of a hundred thousand deadlines each is set, moved and cleared in a step or two. */
 export class Deadlines {
   readonly #clock: Clock;
   readonly #heap: Deadline[] = [];
@@ -35,19 +42,32 @@ export class Deadlines {
     return this.#heap.length;
   }
 
-  /** Calls `task` once `at` (epoch milliseconds) is reached: soon for what has passed, never for `Infinity`. */
-  at(at: number, task: () => void): Cancel {
-    if (at === Number.POSITIVE_INFINITY) return () => {};
-    const deadline: Deadline = { at, task, index: this.#heap.length };
+  /** Has it due at `at` (epoch milliseconds), and not when it was before: soon for what has passed, never for `Infinity`. */
+  set(deadline: Deadline, at: number): void {
+    this.clear(deadline);
+    if (at === Number.POSITIVE_INFINITY) return;
+    deadline.dueAt = at;
+    deadline.place = this.#heap.length;
     this.#heap.push(deadline);
     this.#rise(deadline);
     this.#sleep();
-    return () => this.#remove(deadline);
+  }
+
+  /** Has it due no more. Harmless for one that isn't set. */
+  clear(deadline: Deadline): void {
+    const { place } = deadline;
+    if (place === -1) return;
+    deadline.place = -1;
+    const last = this.#heap.pop() as Deadline;
+    if (last === deadline) return;
+    this.#put(last, place);
+    this.#rise(last);
+    this.#sink(last);
   }
 
   #sleep(): void {
     const first = this.#heap[0];
-    const at = first === undefined ? Number.POSITIVE_INFINITY : first.at;
+    const at = first === undefined ? Number.POSITIVE_INFINITY : first.dueAt;
     // A timer that rings too early looks and goes to sleep again: cheaper than one for every cancelled deadline.
     if (at >= this.#wakeAt) return;
     this.#cancelTimer();
@@ -59,50 +79,39 @@ export class Deadlines {
   #ring(): void {
     this.#wakeAt = Number.POSITIVE_INFINITY;
     const now = this.#clock.now();
-    for (let first = this.#heap[0]; first !== undefined && first.at <= now; first = this.#heap[0]) {
-      this.#remove(first);
-      first.task();
+    for (let first = this.#heap[0]; first !== undefined && first.dueAt <= now; first = this.#heap[0]) {
+      this.clear(first);
+      first.due();
     }
     this.#sleep();
   }
 
-  #remove(deadline: Deadline): void {
-    const { index } = deadline;
-    if (index === -1) return;
-    deadline.index = -1;
-    const last = this.#heap.pop() as Deadline;
-    if (last === deadline) return;
-    this.#place(last, index);
-    this.#rise(last);
-    this.#sink(last);
-  }
-
-  #place(deadline: Deadline, index: number): void {
-    this.#heap[index] = deadline;
-    deadline.index = index;
+  #put(deadline: Deadline, place: number): void {
+    this.#heap[place] = deadline;
+    deadline.place = place;
   }
 
   #rise(deadline: Deadline): void {
-    while (deadline.index > 0) {
-      const parent = this.#heap[(deadline.index - 1) >> 1] as Deadline;
-      if (parent.at <= deadline.at) return;
+    while (deadline.place > 0) {
+      const parent = this.#heap[(deadline.place - 1) >> 1] as Deadline;
+      if (parent.dueAt <= deadline.dueAt) return;
       this.#swap(parent, deadline);
     }
   }
 
   #sink(deadline: Deadline): void {
     for (;;) {
-      const left = this.#heap[deadline.index * 2 + 1];
-      const right = this.#heap[deadline.index * 2 + 2];
-      const child = right !== undefined && left !== undefined && right.at < left.at ? right : left;
-      if (child === undefined || child.at >= deadline.at) return;
+      const left = this.#heap[deadline.place * 2 + 1];
+      const right = this.#heap[deadline.place * 2 + 2];
+      const child = right !== undefined && left !== undefined && right.dueAt < left.dueAt ? right : left;
+      if (child === undefined || child.dueAt >= deadline.dueAt) return;
       this.#swap(deadline, child);
     }
   }
 
   #swap(one: Deadline, other: Deadline): void {
-    const { index } = one;
-    this.#place(one, other.index);
-    this.#place(other, index);
+    const { place } = one;
+    this.#put(one, other.place);
+    this.#put(other, place);
   }
 }

@@ -30,7 +30,7 @@ import type { PubSub } from "../pubsub/pubsub.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { deniedAmong, inTime } from "./asking.ts";
 import { Outbox } from "./outbox.ts";
-import { type Credential, retryOnWire, Standing, type StandingContext } from "./standing.ts";
+import { type Credential, retryOnWire, Standing, type StandingContext, type StandingHost } from "./standing.ts";
 import { type Flows, Traffic, type Verdict } from "./traffic.ts";
 
 /** Where a connection's effects go: the transport. */
@@ -86,7 +86,7 @@ export interface ConnectionIdentity {
   readonly place?: Place | null;
 }
 
-export class Connection implements ChannelHost {
+export class Connection implements ChannelHost, StandingHost {
   readonly serializer: Serializer;
   readonly socketId: string | null;
   readonly transport: string;
@@ -130,8 +130,7 @@ export class Connection implements ChannelHost {
     const { flows, telemetry, mount } = context;
     this.#traffic = flows === undefined ? null : new Traffic(mount, telemetry, flows);
     this.#outbox = new Outbox(sink, context.limits.heldBytesMax);
-    this.#standing =
-      identity.credential === null ? null : new Standing(context.standing, identity.credential, this.#standingHost());
+    this.#standing = identity.credential === null ? null : new Standing(context.standing, identity.credential, this);
   }
 
   /** What `connect` said of who this is, at the last refresh. */
@@ -401,28 +400,26 @@ export class Connection implements ChannelHost {
     return this.#sink.after(this.#context.limits.authorizeMs, task);
   }
 
-  // --- the credential's life ----------------------------------------------------------------------------------------
+  // --- the credential's life (StandingHost) ----------------------------------------------------------------------------------------
 
-  #standingHost(): ConstructorParameters<typeof Standing>[2] {
-    const { telemetry, mount } = this.#context;
-    return {
-      announce: (event, payload) => this.#announce(event, payload),
-      answer: (ref, status, response) =>
-        this.write(this.serializer.encodeReply(null, ref, connectionTopic, status, response), null),
-      lapse: () => {
-        this.#lapsed = true;
-        this.#outbox.stop();
-        for (const process of this.#channels.values()) process.suspend();
-        telemetry.emit("credential.lapsed", { mount });
-      },
-      renew: (assigns, before) => this.#renew(assigns, before),
-      end: (code) => this.endBy(code),
-      refreshed: (code) => telemetry.emit("credential.refreshed", { mount, code }),
-    };
+  answer(ref: unknown, status: "ok" | "error", response: object): void {
+    this.write(this.serializer.encodeReply(null, ref, connectionTopic, status, response), null);
+  }
+
+  /** The credential has lapsed: only heartbeats and refreshes pass. */
+  lapse(): void {
+    this.#lapsed = true;
+    this.#outbox.stop();
+    for (const process of this.#channels.values()) process.suspend();
+    this.#context.telemetry.emit("credential.lapsed", { mount: this.#context.mount });
+  }
+
+  refreshed(code: ErrorCode | null): void {
+    this.#context.telemetry.emit("credential.refreshed", { mount: this.#context.mount, code });
   }
 
   /** Swaps who this is in one step, and then asks every channel again whether they may be there. */
-  async #renew(assigns: object, before: FullIdentity): Promise<readonly string[]> {
+  async renew(assigns: object, before: FullIdentity): Promise<readonly string[]> {
     this.#assigns = assigns;
     this.#generation += 1;
     this.onRenewed?.(this, before);
@@ -453,14 +450,14 @@ export class Connection implements ChannelHost {
     return closed.filter((topic) => !this.#channels.has(topic));
   }
 
-  #announce(event: string, payload: object): void {
+  announce(event: string, payload: object): void {
     this.write(this.serializer.encodePush(null, null, connectionTopic, event, payload), null);
   }
 
   /** Ends the connection from this side, and says why: a client that understands it knows how to come back. */
   endBy(code: CloseCode): void {
     if (this.#closed) return;
-    this.#announce(closingEvent, { reason: code, retry: retryOnWire(errorTable[code].retry) });
+    this.announce(closingEvent, { reason: code, retry: retryOnWire(errorTable[code].retry) });
     this.end(code, { kind: "disconnected" });
   }
 

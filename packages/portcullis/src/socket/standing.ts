@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Deadlines } from "../auth/deadlines.ts";
+import { Deadline, type Deadlines } from "../auth/deadlines.ts";
 import type { FullIdentity } from "../auth/identity.ts";
 import type { CloseCode, ErrorCode, RetryAdvice } from "../errors.ts";
 import { expiringEvent } from "../protocol/events.ts";
@@ -41,7 +41,7 @@ export interface StandingContext extends LifetimeOptions {
   readonly refresh: (credential: Credential, token: string) => Promise<RefreshVerdict>;
 }
 
-/** What a standing can do to its connection. */
+/** What a standing can do to its connection, which is one. */
 export interface StandingHost {
   /** Says something on the connection's own topic. */
   announce(event: string, payload: object): void;
@@ -50,25 +50,28 @@ export interface StandingHost {
   lapse(): void;
   /** Who this is has been renewed. Asks every channel again; resolves with the topics that were closed. */
   renew(assigns: object, before: FullIdentity): Promise<readonly string[]>;
-  end(code: CloseCode): void;
+  endBy(code: CloseCode): void;
   refreshed(code: ErrorCode | null): void;
 }
 
 /** How often a client may ask for a refresh while one is under way. */
 const waitingMax = 4;
 
-export class Standing {
+/** What is to come next in a credential's life. */
+type Next = "warning" | "lapse" | "end";
+
+export class Standing extends Deadline {
   readonly #context: StandingContext;
   readonly #host: StandingHost;
   #credential: Credential;
-  #cancelWarning = (): void => {};
-  #cancelEnd = (): void => {};
+  #next: Next = "warning";
   #failures = 0;
   #busy = false;
-  #waiting: { readonly ref: unknown; readonly token: string }[] = [];
+  #waiting: Waiting[] | null = null;
   #over = false;
 
   constructor(context: StandingContext, credential: Credential, host: StandingHost) {
+    super();
     this.#context = context;
     this.#credential = credential;
     this.#host = host;
@@ -87,9 +90,8 @@ export class Standing {
   /** The connection is over. */
   stop(): void {
     this.#over = true;
-    this.#waiting = [];
-    this.#cancelWarning();
-    this.#cancelEnd();
+    this.#waiting = null;
+    this.#context.deadlines.clear(this);
   }
 
   /** An `auth` message of the client: one at a time, in order. */
@@ -98,6 +100,7 @@ export class Standing {
     if (typeof token !== "string" || token === "") {
       return this.#failed(ref, { reason: "missing", code: "credential_missing", retry: "reauth" });
     }
+    this.#waiting ??= [];
     if (this.#waiting.length >= waitingMax) {
       return this.#failed(ref, { reason: "busy", code: "credential_refused", retry: retryOnWire("backoff") });
     }
@@ -107,7 +110,7 @@ export class Standing {
 
   async #work(): Promise<void> {
     this.#busy = true;
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+    for (let next = this.#waiting?.shift(); next !== undefined; next = this.#waiting?.shift()) {
       const verdict = await this.#context.refresh(this.#credential, next.token);
       if (this.#over) break;
       if (!verdict.ok) {
@@ -132,26 +135,40 @@ export class Standing {
     this.#failures += 1;
     this.#host.refreshed(code);
     this.#host.answer(ref, "error", { reason, retry });
-    if (this.#failures >= this.#context.refreshFailuresMax) this.#host.end("refresh_failed");
+    if (this.#failures >= this.#context.refreshFailuresMax) this.#host.endBy("refresh_failed");
   }
 
   #schedule(): void {
-    const { deadlines, now, refreshLeadMs, refreshLeadShare, refreshGraceMs } = this.#context;
+    const { deadlines, now, refreshLeadMs, refreshLeadShare } = this.#context;
     const { issuedAt, expiresAt } = this.#credential.identity;
-    this.#cancelWarning();
-    this.#cancelEnd();
-    if (expiresAt === Number.POSITIVE_INFINITY) return;
     // Counted from now where the credential doesn't say since when it counts.
     const lifeMs = expiresAt - (issuedAt > 0 ? issuedAt : now());
-    const warnAt = expiresAt - Math.max(0, Math.min(refreshLeadMs, lifeMs * refreshLeadShare));
-    this.#cancelWarning = deadlines.at(warnAt, () =>
-      this.#host.announce(expiringEvent, { inMs: Math.max(0, expiresAt - now()) }),
-    );
-    this.#cancelEnd = deadlines.at(expiresAt, () => {
-      this.#host.lapse();
-      this.#cancelEnd = deadlines.at(expiresAt + refreshGraceMs, () => this.#host.end("credential_lapsed"));
-    });
+    this.#next = "warning";
+    const leadMs = Math.max(0, Math.min(refreshLeadMs, lifeMs * refreshLeadShare));
+    deadlines.set(this, expiresAt === Number.POSITIVE_INFINITY ? expiresAt : expiresAt - leadMs);
   }
+
+  override due(): void {
+    const { deadlines, now, refreshGraceMs } = this.#context;
+    const { expiresAt } = this.#credential.identity;
+    switch (this.#next) {
+      case "warning":
+        this.#next = "lapse";
+        deadlines.set(this, expiresAt);
+        return this.#host.announce(expiringEvent, { inMs: Math.max(0, expiresAt - now()) });
+      case "lapse":
+        this.#next = "end";
+        deadlines.set(this, expiresAt + refreshGraceMs);
+        return this.#host.lapse();
+      case "end":
+        return this.#host.endBy("credential_lapsed");
+    }
+  }
+}
+
+interface Waiting {
+  readonly ref: unknown;
+  readonly token: string;
 }
 
 /** A hundred clients that are told to come back do not all do so at once: they add a share of their own. */

@@ -2,11 +2,29 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Deadlines } from "../../src/auth/deadlines.ts";
+import { Deadline, Deadlines } from "../../src/auth/deadlines.ts";
 import { type Cancel, type Clock, systemClock } from "../../src/clock.ts";
 import { FakeClock } from "../support/clock.ts";
 
 const epoch = Date.UTC(2026, 0, 1);
+
+class Task extends Deadline {
+  readonly #task: () => void;
+  constructor(task: () => void) {
+    super();
+    this.#task = task;
+  }
+  override due(): void {
+    this.#task();
+  }
+}
+
+/** Sets a deadline for `task`; the returned function clears it. */
+function set(deadlines: Deadlines, at: number, task: () => void): Cancel {
+  const deadline = new Task(task);
+  deadlines.set(deadline, at);
+  return () => deadlines.clear(deadline);
+}
 
 function fresh() {
   const clock = new FakeClock(epoch);
@@ -15,7 +33,7 @@ function fresh() {
 
 test("a deadline is due at its millisecond: not one before, and once", () => {
   const { clock, deadlines, rung } = fresh();
-  deadlines.at(epoch + 1_000, () => rung.push(clock.now() - epoch));
+  set(deadlines, epoch + 1_000, () => rung.push(clock.now() - epoch));
   clock.advance(999);
   expect(rung).toEqual([]);
   clock.advance(1);
@@ -29,7 +47,7 @@ test("they are due in their order, whatever the order they were set in", () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: -5, max: 50 }), { maxLength: 60 }), (delays) => {
       const { clock, deadlines, rung } = fresh();
-      for (const delay of delays) deadlines.at(epoch + delay, () => rung.push(delay));
+      for (const delay of delays) set(deadlines, epoch + delay, () => rung.push(delay));
       clock.advance(50);
       expect(rung).toEqual([...delays].sort((one, other) => one - other));
     }),
@@ -78,7 +96,7 @@ test("set, cancelled and waited for in any order they are what a sorted list is"
         if (each.kind === "set") {
           const at = clock.now() + each.in;
           list.at(at, cancels.length);
-          cancels.push(deadlines.at(at, () => rung.push(at)));
+          cancels.push(set(deadlines, at, () => rung.push(at)));
         } else if (each.kind === "cancel") {
           if (cancels.length === 0) continue;
           const which = each.which % cancels.length;
@@ -96,16 +114,33 @@ test("set, cancelled and waited for in any order they are what a sorted list is"
   );
 });
 
+test("one that is set again is due at its new moment alone, from within as well", () => {
+  const { clock, deadlines, rung } = fresh();
+  const deadline: Task = new Task(() => {
+    rung.push(clock.now() - epoch);
+    if (rung.length < 3) deadlines.set(deadline, clock.now() + 100);
+  });
+  deadlines.set(deadline, epoch + 10);
+  deadlines.set(deadline, epoch + 500);
+  deadlines.set(deadline, epoch + 50);
+  expect(deadlines.size).toBe(1);
+  clock.advance(1_000);
+  expect(rung).toEqual([50, 150, 250]);
+  deadlines.set(deadline, clock.now() + 5);
+  deadlines.set(deadline, Number.POSITIVE_INFINITY);
+  expect(deadlines.size).toBe(0);
+});
+
 test("a task may cancel others, and set new ones, that are due at once", () => {
   const { clock, deadlines, rung } = fresh();
   const cancels: Cancel[] = [];
-  deadlines.at(epoch + 10, () => {
+  set(deadlines, epoch + 10, () => {
     rung.push("first");
     for (const cancel of cancels) cancel();
-    deadlines.at(epoch, () => rung.push("late"));
-    deadlines.at(epoch + 20, () => rung.push("next"));
+    set(deadlines, epoch, () => rung.push("late"));
+    set(deadlines, epoch + 20, () => rung.push("next"));
   });
-  for (let n = 0; n < 5; n += 1) cancels.push(deadlines.at(epoch + 10 + n, () => rung.push("cancelled")));
+  for (let n = 0; n < 5; n += 1) cancels.push(set(deadlines, epoch + 10 + n, () => rung.push("cancelled")));
   clock.advance(10);
   expect(rung).toEqual(["first", "late"]);
   clock.advance(10);
@@ -114,7 +149,7 @@ test("a task may cancel others, and set new ones, that are due at once", () => {
 
 test("what has passed is due soon, but never within the call", () => {
   const { clock, deadlines, rung } = fresh();
-  for (const at of [epoch - 1_000, 0, Number.NEGATIVE_INFINITY]) deadlines.at(at, () => rung.push(at));
+  for (const at of [epoch - 1_000, 0, Number.NEGATIVE_INFINITY]) set(deadlines, at, () => rung.push(at));
   expect(rung).toEqual([]);
   clock.advance(0);
   expect(rung).toEqual([Number.NEGATIVE_INFINITY, 0, epoch - 1_000]);
@@ -122,7 +157,7 @@ test("what has passed is due soon, but never within the call", () => {
 
 test("never is never, and costs nothing", () => {
   const { clock, deadlines } = fresh();
-  const cancel = deadlines.at(Number.POSITIVE_INFINITY, () => expect.unreachable());
+  const cancel = set(deadlines, Number.POSITIVE_INFINITY, () => expect.unreachable());
   cancel();
   expect([deadlines.size, clock.pending]).toEqual([0, 0]);
 });
@@ -140,7 +175,7 @@ test("what is further away than a timer reaches is waited for all the same", () 
   const deadlines = new Deadlines(clock);
   const rung: number[] = [];
   const far = 2 ** 31 + 500_000;
-  deadlines.at(epoch + far, () => rung.push(clock.now() - epoch));
+  set(deadlines, epoch + far, () => rung.push(clock.now() - epoch));
   clock.advance(far - 1);
   expect(rung).toEqual([]);
   clock.advance(1);
@@ -163,8 +198,8 @@ test("a clock that is set back puts off what was due, and one that is set forwar
   const clock = new SettableClock(epoch);
   const deadlines = new Deadlines(clock);
   const rung: string[] = [];
-  deadlines.at(epoch + 10_000, () => rung.push("soon"));
-  deadlines.at(epoch + 7_200_000, () => rung.push("later"));
+  set(deadlines, epoch + 10_000, () => rung.push("soon"));
+  set(deadlines, epoch + 7_200_000, () => rung.push("later"));
   clock.set(-5_000);
   clock.advance(14_999);
   expect(rung).toEqual([]);
@@ -194,12 +229,12 @@ test("a hundred thousand of them have one timer, and are set, put off and cancel
   const now = clock.now();
   const count = 100_000;
   const at = (n: number): number => now + 600_000 + ((n * 7_919) % count);
-  const cancels = Array.from({ length: count }, (_, n) => deadlines.at(at(n), () => {}));
+  const cancels = Array.from({ length: count }, (_, n) => set(deadlines, at(n), () => {}));
   expect([deadlines.size, timers]).toEqual([count, 1]);
   const before = performance.now();
   for (let n = 0; n < count; n += 1) {
     cancels[n]?.();
-    cancels[n] = deadlines.at(at(n) + 60_000, () => {});
+    cancels[n] = set(deadlines, at(n) + 60_000, () => {});
   }
   for (const cancel of cancels) cancel();
   // A list that is searched from its beginning takes minutes.
