@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import {
   type CredentialStore,
   defineEndpoint,
+  defineSocket,
   type Endpoint,
   memoryCredentialStore,
   type PubSubAdapter,
@@ -97,4 +98,40 @@ test("a key that is given up while nodes can't hear each other is given up every
   bus.heal();
   expect(await client.closed()).toBe(4103);
   expect((await enter(there.port, token)).status).toBe(403);
+});
+
+test("topics named like the bus's own channels are topics, whatever is said on them", async () => {
+  const { adapter } = tappedBus();
+  const nodes = await Promise.all(
+    [0, 1].map(async () => {
+      const socket = defineSocket({ connect: () => ({}), id: () => "users:ada" });
+      const anything = socket.channel("*").on({
+        say(payload, channel) {
+          channel.broadcast("said", payload as object);
+        },
+      });
+      const endpoint = defineEndpoint({
+        secretKeyBase: [fresh],
+        sockets: { "/socket": { socket, channels: [anything] } },
+        pubsub: adapter,
+        logger: listener().logger,
+      });
+      afterwards(() => endpoint.close());
+      return endpoint.listen({ port: 0, host: "127.0.0.1" });
+    }),
+  );
+  const [speaker, hearer] = await Promise.all(nodes.map(({ port }) => knock(port)));
+  if (speaker === undefined || hearer === undefined) throw new Error("There are two nodes.");
+  const topics = ["control", "topic:control", "node:", "phoenix:", "disconnect", "users:ada"];
+  const orders = [
+    { kind: "disconnect", id: "users:ada" },
+    { kind: "compromised", id: fresh.id },
+  ];
+  for (const topic of topics) for (const client of [speaker, hearer]) await client.join(topic);
+  for (const topic of topics)
+    for (const order of orders) speaker.message(null, null, topic, "say", { ...order, topic });
+  const heard = () => hearer.messages.filter((message) => (message as unknown[])[3] === "said").length;
+  await hearer.until(() => heard() === topics.length * orders.length);
+  for (const client of [speaker, hearer])
+    expect((await client.push("phoenix", "heartbeat", {}, "alive")).status).toBe("ok");
 });
