@@ -1,5 +1,7 @@
 /** A server that lies to its clients: whatever it says, it costs the client its connection at most, and never the program. */
 
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ScriptedServer } from "../client/support/scripted-server.ts";
 import { closeClients, testedClient } from "../client/support/tested-client.ts";
@@ -79,3 +81,26 @@ test("messages of any shape on the connection's topic are borne", async () => {
   expect(await heard).toEqual({ n: 1 });
   expect(client.status.state).toBe("open");
 });
+
+test("a redirect of the question why one was refused takes the token nowhere", async () => {
+  const elsewhere: IncomingMessage[] = [];
+  const thief = createServer((request, response) => {
+    elsewhere.push(request);
+    response.writeHead(200, { "access-control-allow-origin": "*" }).end('{"reason":"x","retry":"never"}');
+  });
+  const redirecting = createServer((_request, response) => {
+    response.writeHead(307, { location: `http://localhost:${portOf(thief)}/` }).end();
+  });
+  redirecting.on("upgrade", (_request, socket) => socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"));
+  for (const each of [thief, redirecting]) await new Promise<void>((resolve) => each.listen(0, resolve));
+  const { client, next, sent } = testedClient(`ws://localhost:${portOf(redirecting)}/socket`, {
+    token: () => "a token of the tests",
+  });
+  client.connect();
+  expect((await next("waiting")).reason).toBe("network");
+  expect(sent.all.some((text) => text.includes("x-phoenix-authtoken"))).toBe(true);
+  expect(elsewhere).toEqual([]);
+  for (const each of [thief, redirecting]) each.close();
+});
+
+const portOf = (of: Server): number => (of.address() as AddressInfo).port;
