@@ -82,6 +82,17 @@ test("messages of any shape on the connection's topic are borne", async () => {
   expect(client.status.state).toBe("open");
 });
 
+test("advice to come back in ages is advice for a day", async () => {
+  server.refusal = { reason: "busy", retry: { afterMs: 1e308 } };
+  const { client, next, clock } = testedClient(server.url);
+  client.connect();
+  await next("waiting");
+  clock.advance(86_400_000 - 1);
+  expect(client.status.state).toBe("waiting");
+  clock.advance(1);
+  expect(client.status.state).toBe("connecting");
+});
+
 test("a redirect of the question why one was refused takes the token nowhere", async () => {
   const elsewhere: IncomingMessage[] = [];
   const thief = createServer((request, response) => {
