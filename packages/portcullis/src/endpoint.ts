@@ -15,6 +15,7 @@ import type { CredentialStore } from "./auth/store.ts";
 import type { EndpointHandle } from "./channel/contract.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { definitionError } from "./errors.ts";
+import { isThenable } from "./outcome.ts";
 import { isReservedEvent } from "./protocol/events.ts";
 import { assertPayload } from "./protocol/frame.ts";
 import type { PubSubAdapter } from "./pubsub/adapter.ts";
@@ -482,13 +483,16 @@ class RunningEndpoint implements Endpoint<never> {
     topic: string,
     listener: (broadcast: { topic: string; event: string; payload: unknown }) => void,
   ): () => void {
+    // The broadcaster is not to blame for a listener.
+    const failed = (error: unknown): void =>
+      this.#telemetry.error("subscribe", "a listener of endpoint.subscribe threw", error);
     const subscriber = {
       deliver: ({ event, payload }: { event: string; payload: unknown }): void => {
         try {
-          listener({ topic, event, payload });
+          const heard: unknown = listener({ topic, event, payload });
+          if (isThenable(heard)) Promise.resolve(heard).catch(failed);
         } catch (error) {
-          // The broadcaster is not to blame for a listener.
-          this.#telemetry.error("subscribe", "a listener of endpoint.subscribe threw", error);
+          failed(error);
         }
       },
     };

@@ -5,6 +5,7 @@
  */
 
 import type { Cancel, Clock } from "../clock.ts";
+import { isThenable } from "../outcome.ts";
 
 /**
  * Any object with these four methods: `console`, winston, your own. What a method throws is swallowed. Details are a second
@@ -108,8 +109,8 @@ export class LimitedLog {
   #say(level: Level, message: () => string, details?: object): void {
     try {
       const line = onOneLine(message());
-      if (details === undefined) this.#logger[level](line);
-      else this.#logger[level](line, details);
+      const said: unknown = details === undefined ? this.#logger[level](line) : this.#logger[level](line, details);
+      if (isThenable(said)) Promise.resolve(said).catch(() => {});
     } catch {
       // There is nobody left to tell.
     }

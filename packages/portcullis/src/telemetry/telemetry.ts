@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
+import { isThenable } from "../outcome.ts";
 import type { TelemetryEvent, TelemetryEvents, TelemetryListener } from "./events.ts";
 import { LimitedLog, type Logger } from "./logger.ts";
 
@@ -20,11 +21,17 @@ export class Telemetry {
   emit<Name extends TelemetryEvent>(name: Name, metadata: TelemetryEvents[Name]): void {
     if (this.#listener === null) return;
     try {
-      this.#listener(name, metadata);
+      // An async function passes for one that returns nothing.
+      const heard: unknown = this.#listener(name, metadata);
+      if (isThenable(heard)) Promise.resolve(heard).catch((error: unknown) => this.#failed(name, error));
     } catch (error) {
-      // An observer that fails must not take down what it observes.
-      this.error(`telemetry ${name}`, `the telemetry listener threw for "${name}"`, error);
+      this.#failed(name, error);
     }
+  }
+
+  /** An observer that fails must not take down what it observes. */
+  #failed(name: TelemetryEvent, error: unknown): void {
+    this.error(`telemetry ${name}`, `the telemetry listener threw for "${name}"`, error);
   }
 
   /** A warning that may be provoked from outside, written at most once per kind and second. */
