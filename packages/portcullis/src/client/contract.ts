@@ -6,7 +6,7 @@
 
 import type { ChannelShape, InputOf, Jsonify, Schema, Schemas } from "../channel/contract.ts";
 import type { Acceptance, Rejection, Reply, Stop } from "../outcome.ts";
-import type { TopicOf } from "../protocol/topic.ts";
+import type { Fits, TopicOf } from "../protocol/topic.ts";
 
 /** Of a channel's shape, what reaches its clients. */
 export type ClientShape = Pick<ChannelShape, "params" | "in" | "out" | "join" | "handlers">;
@@ -35,33 +35,6 @@ type ShapeOf<Channel> = Channel extends { readonly "~types"?: infer Types }
 
 /** Topics that some channel of the mount takes; any, where the mount isn't known. */
 export type TopicsOf<Mount> = unknown extends Mount ? string : TopicOf<PatternOf<ChannelsOf<Mount>[number]>>;
-
-/** Whether the server would match `Topic` with `Pattern`; what a `${string}` stands for is taken on trust. */
-type Fits<Topic extends string, Pattern extends string> = string extends Topic
-  ? true
-  : Pattern extends `${infer Head}:${infer Tail}`
-    ? Topic extends `${infer First}:${infer Rest}`
-      ? FitsSegment<First, Head> extends true
-        ? Fits<Rest, Tail>
-        : false
-      : false
-    : Pattern extends `${infer Literal}*`
-      ? Topic extends `${Literal}${string}`
-        ? true
-        : false
-      : Topic extends `${string}:${string}`
-        ? false
-        : FitsSegment<Topic, Pattern>;
-
-type FitsSegment<Segment extends string, Pattern extends string> = Pattern extends `{${string}}`
-  ? Segment extends ""
-    ? false
-    : true
-  : string extends Segment
-    ? true
-    : Segment extends Pattern
-      ? true
-      : false;
 
 /** The first channel that takes it, as on the server. */
 type FirstMatch<Channels extends readonly unknown[], Topic extends string> = Channels extends readonly [

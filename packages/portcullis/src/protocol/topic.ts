@@ -27,6 +27,33 @@ export type TopicOf<Pattern extends string> = Pattern extends `${infer Head}{${s
     ? `${Head}${string}`
     : Pattern;
 
+/** Whether the server would match `Topic` with `Pattern`; what a `${string}` stands for is taken on trust. */
+export type Fits<Topic extends string, Pattern extends string> = string extends Topic
+  ? true
+  : Pattern extends `${infer Head}:${infer Tail}`
+    ? Topic extends `${infer First}:${infer Rest}`
+      ? FitsSegment<First, Head> extends true
+        ? Fits<Rest, Tail>
+        : false
+      : false
+    : Pattern extends `${infer Literal}*`
+      ? Topic extends `${Literal}${string}`
+        ? true
+        : false
+      : Topic extends `${string}:${string}`
+        ? false
+        : FitsSegment<Topic, Pattern>;
+
+type FitsSegment<Segment extends string, Pattern extends string> = Pattern extends `{${string}}`
+  ? Segment extends ""
+    ? false
+    : true
+  : string extends Segment
+    ? true
+    : Segment extends Pattern
+      ? true
+      : false;
+
 /** Matches a topic and returns its params, or `null`. Linear in the topic's length. */
 export type TopicMatcher = (topic: string) => Readonly<Record<string, string>> | null;
 

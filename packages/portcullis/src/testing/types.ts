@@ -7,7 +7,7 @@
 import type { AnyChannel } from "../channel/channel.ts";
 import type { Channel, ChannelShape, InputOf, Jsonify, Schema, Schemas } from "../channel/contract.ts";
 import type { Acceptance, Rejection, Reply, Stop } from "../outcome.ts";
-import type { TopicOf, TopicParams } from "../protocol/topic.ts";
+import type { Fits, TopicOf, TopicParams } from "../protocol/topic.ts";
 import type { AnySocket } from "../socket/socket.ts";
 
 /** A mount, as far as a client has to do with it. */
@@ -48,7 +48,7 @@ type TopicsOf<Of> = Of extends { readonly pattern: infer Pattern extends string 
 export type ChannelAt<Mount extends AnyMount, Topic extends string> = FirstOf<Mount["channels"], Topic>;
 type FirstOf<Channels, Topic extends string> = Channels extends readonly [infer First, ...infer Others]
   ? First extends AnyChannel
-    ? Fits<First["pattern"], Topic> extends true
+    ? Fits<Topic, First["pattern"]> extends true
       ? First
       : FirstOf<Others, Topic>
     : never
@@ -57,26 +57,6 @@ type FirstOf<Channels, Topic extends string> = Channels extends readonly [infer 
     : Channels extends readonly (infer Any extends AnyChannel)[]
       ? Any
       : AnyChannel;
-
-/** Segment by segment, because a `{name}` takes one of them and no more. */
-type Fits<Pattern extends string, Topic extends string> = Pattern extends `${infer Head}:${infer Rest}`
-  ? Topic extends `${infer TopicHead}:${infer TopicRest}`
-    ? FitsSegment<Head, TopicHead> extends true
-      ? Fits<Rest, TopicRest>
-      : false
-    : false
-  : Pattern extends `${infer Literal}*`
-    ? Topic extends `${Literal}${string}`
-      ? true
-      : false
-    : Topic extends `${string}:${string}`
-      ? false
-      : FitsSegment<Pattern, Topic>;
-type FitsSegment<Segment extends string, Topic extends string> = Segment extends `{${string}}`
-  ? true
-  : Topic extends Segment
-    ? true
-    : false;
 
 type ShapeOf<Of extends AnyChannel> = Of extends { readonly "~types"?: infer Types }
   ? NonNullable<Types> extends { readonly shape: infer Shape extends ChannelShape }
