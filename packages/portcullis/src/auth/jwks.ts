@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isThenable } from "../outcome.ts";
 import {
   type FoundKeys,
   isPublicAlgorithm,
@@ -130,11 +131,21 @@ class RemoteKeys {
       },
       (error: Error) => {
         done(false);
-        this.#onFailure(error);
+        this.#tell(error);
         return false;
       },
     );
     return this.#loading;
+  }
+
+  /** Who is told of an outage must not make it worse. */
+  #tell(error: Error): void {
+    try {
+      const told: unknown = this.#onFailure(error);
+      if (isThenable(told)) Promise.resolve(told).catch(() => {});
+    } catch {
+      // There is nobody left to tell.
+    }
   }
 
   /** Both ways, because a clock may be set back: it must not be asked all the time until that has caught up. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isThenable } from "../outcome.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { AdapterLink, PubSubAdapter } from "./adapter.ts";
 import type { BusMessage, Envelopes } from "./envelope.ts";
@@ -94,11 +95,13 @@ export class Bus {
   }
 
   /** An adapter must not throw. One that does costs what it was asked to do, and not whoever asked. */
-  #attempt(use: (link: AdapterLink) => void): void {
+  #attempt(use: (link: AdapterLink) => unknown): void {
     const link = this.start();
     if (link === null) return;
     try {
-      use(link);
+      // A client's own method, handed over as it is, may return a promise.
+      const done = use(link);
+      if (isThenable(done)) Promise.resolve(done).catch((error: unknown) => this.#adapterThrew(error));
     } catch (error) {
       this.#adapterThrew(error);
     }
