@@ -19,6 +19,7 @@ export interface Acceptance<Reply = unknown, Assigns = unknown> {
   readonly assigns: Assigns;
   readonly subject: string | null;
   readonly tokenId: string | null;
+  readonly keyId: string | null;
   readonly issuedAt: number | null;
   readonly expiresAt: number | null;
 }
@@ -59,6 +60,8 @@ export interface AcceptOptions<ReplyPayload, Assigns> {
   readonly subject?: string;
   /** Sockets without an authenticator: the credential's own name, by which it can be revoked (`tokenId(token)`). */
   readonly tokenId?: string;
+  /** Sockets without an authenticator: which key vouches for it, for `rotate({ compromised })`: `claim.keyId`. */
+  readonly keyId?: string;
   /**
    * Sockets without an authenticator: when the credential was issued, epoch milliseconds. Left out, it is taken to be older
    * than any revocation of its subject.
@@ -85,6 +88,7 @@ export function accept<const ReplyPayload = Record<never, never>, Assigns extend
     assigns: (options.assigns ?? {}) as Assigns,
     subject: options.subject ?? null,
     tokenId: options.tokenId ?? null,
+    keyId: options.keyId ?? null,
     issuedAt: options.issuedAt ?? null,
     expiresAt: options.expiresAt ?? null,
   };

@@ -68,8 +68,8 @@ export const bounds = {
   longpollBodyTimeoutMs: 10_000,
   /** Messages in one POST: as many as phoenix.js sends at a time. Over it: refused whole. */
   longpollBatchMax: 100,
-  /** Long-poll sessions of one mount and process. Over it: 503. */
-  longpollSessionsMax: 10_000,
+  /** Long-poll sessions of one mount and process: more than one address may have connections. Over it: 503. */
+  longpollSessionsMax: 50_000,
   /** Polls of one session under way at a time. Over it the oldest is answered. */
   longpollRequestsMax: 4,
   /** Posts of one session that are read or wait at a time, no more in all than one may have bytes. Over it: 429. */

@@ -60,7 +60,7 @@ export interface LongPollOptions {
   readonly frameBytesMax?: number;
   /** Bytes that may wait for a client that doesn't poll; more and its session ends. Default 4 MiB. */
   readonly outgoingBytesMax?: number;
-  /** Sessions of this mount in this process; more are refused with 503. Default 10,000. */
+  /** Sessions of this mount in this process; more are refused with 503. Default 50,000. */
   readonly sessionsMax?: number;
 }
 

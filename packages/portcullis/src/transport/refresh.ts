@@ -35,7 +35,8 @@ async function judge(
   { identity: present, request, socketId }: Credential,
   { token, attempt }: { readonly token: string; readonly attempt: Attempt },
 ): Promise<RefreshVerdict> {
-  if (request === null || token.length > mount.limits.credentialBytesMax) return no("credential_invalid", "invalid");
+  if (request === null || token.length > mount.limits.credentialBytesMax)
+    return no("credential_invalid", "credential_invalid");
   // The params of the first time may have held the credential of the first time.
   const params = parseQuery("", { paramsMax: 1, depthMax: 1 }) ?? {};
   const identified = await identify(mount, { credential: token, params, session: null, attempt });

@@ -141,7 +141,7 @@ test.each(["expiresAt", "tokenId"])(
 test("a token that is too long is not shown to the authenticator", async () => {
   const { line, desk } = await inside();
   const asked = desk.asked.length;
-  expect(await judged(line, "x".repeat(bounds.credentialBytesMax + 1))).toEqual(no("invalid"));
+  expect(await judged(line, "x".repeat(bounds.credentialBytesMax + 1))).toEqual(no("credential_invalid"));
   expect(desk.asked).toHaveLength(asked);
   expect(await judged(line, "x".repeat(bounds.credentialBytesMax))).toEqual(no("credential_invalid"));
 });
