@@ -353,7 +353,7 @@ test.each<[string, (token: string) => string]>([
   const line = await connect(port, tokens.sign("user", "ada"));
   // Until one has both characters of the alphabets that differ.
   let revoked = "";
-  for (let n = 0; !/[-].*[_]|[_].*[-]/.test(revoked.split(".")[2] ?? ""); n += 1)
+  for (let n = 1; !/[-].*[_]|[_].*[-]/.test(revoked.split(".")[2] ?? ""); n += 1)
     revoked = tokens.sign("user", "ada", { signedAt: epoch + n });
   expect(await statusFor(port, revoked)).toBe(101);
   await endpoint.revoke({ tokenId: tokenId(revoked) });
