@@ -608,6 +608,7 @@ class RunningEndpoint implements Endpoint<never> {
     await this.#transports.drained();
     await Promise.all(servers);
     cancel();
+    this.#revocations.stop();
     await this.#pubsub.close();
     this.#telemetry.flush();
   }
