@@ -59,25 +59,21 @@ function passTurnstile(mount: Mount, knock: Knock): Refused | null {
   return null;
 }
 
-async function withinTime(mount: Mount, knock: Knock): Promise<Admission> {
-  const decision = decide(mount, knock).catch((error) => failed(mount, error));
-  let cancel = (): void => {};
-  const late = new Promise<Admission>((resolve) => {
-    cancel = mount.environment.clock.after(mount.connectTimeoutMs, () => {
+function withinTime(mount: Mount, knock: Knock): Promise<Admission> {
+  const { connectTimeoutMs, environment } = mount;
+  return new Promise((resolve) => {
+    const cancel = environment.clock.after(connectTimeoutMs, () => {
       knock.attempt.end();
-      resolve(
-        refuse(
-          mount,
-          "connect_timeout",
-          () =>
-            `connect took longer than ${mount.connectTimeoutMs} ms. Make it faster, or raise connectTimeoutMs on the mount.`,
-        ),
-      );
+      const why = (): string =>
+        `connect took longer than ${connectTimeoutMs} ms. Make it faster, or raise connectTimeoutMs on the mount.`;
+      resolve(refuse(mount, "connect_timeout", why));
     });
+    const settle = (admission: Admission): void => {
+      cancel();
+      resolve(admission);
+    };
+    decide(mount, knock).then(settle, (error) => settle(failed(mount, error)));
   });
-  const admission = await Promise.race([decision, late]);
-  cancel();
-  return admission;
 }
 
 /** What no request passes that fails it, whatever it is for: its size and its origin. */
@@ -158,12 +154,13 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
   // Looked up only where the socket asks for one: a store is not to be asked for everybody.
   let session = sessionFor(mount, request, params);
   if (isThenable(session)) session = await session;
-  const identified = await identify(mount, { credential: credentials[0] ?? null, params, session, attempt });
+  let identified = identify(mount, { credential: credentials[0] ?? null, params, session, attempt });
+  if (identified instanceof Promise) identified = await identified;
   if (!identified.ok) return identified;
   const full = environment.turnstile.name(mount, attempt.place, identified.identity);
   if (full !== null) return full;
 
-  const checked = await checkParams(mount, params);
+  const checked = socket.params === null ? unchecked(params) : await checkParams(mount, socket.params, params);
   if (!checked.ok) return checked;
   const info = collectInfo(socket.connectInfo, {
     peer: () => reader.peer(request),
@@ -173,13 +170,16 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
     rawHeaders: request.rawHeaders,
   });
   const asked = { params: checked.value, info };
-  const entered = await enter(mount, { ...asked, said: identified.said, attempt });
+  let entered = enter(mount, { params: checked.value, info, said: identified.said, attempt });
+  if (entered instanceof Promise) entered = await entered;
   if (!entered.ok) return entered;
-  const credential = credentialOf(mount, asked, { ...identified, ...entered });
+  const credential = credentialOf(mount, asked, identified, entered);
   // Who says only now who they are, is looked up now.
   const named = identified.identity === null ? (credential?.identity ?? null) : null;
-  const not = (await whyRevoked(mount, named)) ?? environment.turnstile.name(mount, attempt.place, named);
-  if (not !== null) return not;
+  if (named !== null) {
+    const not = (await whyRevoked(mount, named)) ?? environment.turnstile.name(mount, attempt.place, named);
+    if (not !== null) return not;
+  }
   const { serializer } = checks;
   const { assigns, socketId } = entered;
   return {
@@ -188,6 +188,8 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
     identity: { serializer, assigns, socketId, transport: knock.transport, credential, place: attempt.place },
   };
 }
+
+const unchecked = (params: Params): { readonly ok: true; readonly value: unknown } => ({ ok: true, value: params });
 
 function queryOf({ url = "" }: IncomingMessage): string {
   const mark = url.indexOf("?");
@@ -199,13 +201,14 @@ const elsewhere: readonly unknown[] = ["cross-site", "same-site"];
 
 /** Two Origin headers are joined by node:http with a comma, and fit no policy. */
 function originOf(request: IncomingMessage): string | undefined {
+  const { origin, "sec-fetch-site": site } = request.headers;
+  if (origin === undefined) return elsewhere.includes(site) ? "null" : undefined;
   const found: string[] = [];
   for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
     if ((request.rawHeaders[index] as string).toLowerCase() === "origin")
       found.push(request.rawHeaders[index + 1] as string);
   }
-  if (found.length > 0) return found.join(", ");
-  return elsewhere.includes(request.headers["sec-fetch-site"]) ? "null" : undefined;
+  return found.join(", ");
 }
 
 function readsSubprotocolToken({ socket, from }: Mount): boolean {

@@ -6,6 +6,7 @@
  */
 
 import { type FullIdentity, identityFrom } from "../auth/identity.ts";
+import type { Schema } from "../channel/contract.ts";
 import { checkPayload } from "../channel/payload.ts";
 import type { RefusalCode } from "../errors.ts";
 import { type Acceptance, isAcceptance, isOutcome, isRejection, isThenable } from "../outcome.ts";
@@ -30,45 +31,62 @@ interface Identified {
   readonly identity: FullIdentity | null;
 }
 
-/** Asks the socket's authenticator, and whether what it vouches for was revoked. */
-export async function identify(mount: Mount, presented: Presented): Promise<Identified | Refused> {
+type Identifying = Identified | Refused | Promise<Identified | Refused>;
+
+/**
+ * Asks the socket's authenticator, and whether what it vouches for was revoked. A promise only where somebody has to think:
+ * thousands come at once, and each promise is one for all of them.
+ */
+export function identify(mount: Mount, presented: Presented): Identifying {
   const { socket, environment } = mount;
   if (socket.authenticate === null) return { ok: true, said: undefined, identity: null };
   const { tokens, clock } = environment;
-  const { attempt, ...given } = presented;
-  let said: unknown = socket.authenticate(new AuthenticateCall(attempt, { ...given, tokens, now: clock.now() }));
-  if (isThenable(said)) said = await said;
+  const { attempt, credential, params, session } = presented;
+  const call = new AuthenticateCall(attempt, { credential, params, session, tokens, now: clock.now() });
+  const said: unknown = socket.authenticate(call);
+  return isThenable(said) ? Promise.resolve(said).then((settled) => judge(mount, settled)) : judge(mount, said);
+}
+
+function judge(mount: Mount, said: unknown): Identifying {
   if (isRejection(said)) return refuseReason(mount, credentialCode(said.reason), said);
   if (said === undefined || said === null || said === false) {
     return failed(mount, new TypeError("Expected authenticate to return an identity or reject(reason), got nothing."));
   }
   const identity = identityFrom(said);
-  return (await whyRevoked(mount, identity)) ?? { ok: true, said, identity };
+  const identified: Identified = { ok: true, said, identity };
+  const why = whyRevoked(mount, identity);
+  return why instanceof Promise ? why.then((settled) => settled ?? identified) : (why ?? identified);
 }
 
 /** Refuses what has lapsed or was revoked, and everybody while that can't be known. */
-export async function whyRevoked(mount: Mount, identity: FullIdentity | null): Promise<Refused | null> {
+export function whyRevoked(mount: Mount, identity: FullIdentity | null): Refused | null | Promise<Refused | null> {
   const { revocations, clock } = mount.environment;
   if (identity === null) return null;
   if (identity.expiresAt < clock.now()) return refuse(mount, "credential_expired", null);
   const ready = revocations.ready();
-  if (!(ready === true || (await ready))) return refuse(mount, "revocations_unread", null);
-  return revocations.isRevoked(identity)
+  return ready instanceof Promise
+    ? ready.then((settled) => lookUp(mount, identity, settled))
+    : lookUp(mount, identity, ready);
+}
+
+function lookUp(mount: Mount, identity: FullIdentity, ready: boolean): Refused | null {
+  if (!ready) return refuse(mount, "revocations_unread", null);
+  return mount.environment.revocations.isRevoked(identity)
     ? refuseReason(mount, "credential_revoked", { reason: "revoked", details: null })
     : null;
 }
 
 /** Checks the connection's params against the socket's schema. */
 export async function checkParams(
-  { socket, ...mount }: Mount,
+  mount: Mount,
+  schema: Schema,
   params: Params,
 ): Promise<{ readonly ok: true; readonly value: unknown } | Refused> {
-  if (socket.params === null) return { ok: true, value: params };
-  const result = await checkPayload(socket.params, params);
+  const result = await checkPayload(schema, params);
   if (result.ok) return { ok: true, value: result.value };
   const where = result.refusal.issues.map((issue) => issue.path.join(".") || "(all)").join(", ");
   const why = (): string => `its params did not fit the socket's schema at ${quote(where)}.`;
-  return refuse({ socket, ...mount }, "params_invalid", why);
+  return refuse(mount, "params_invalid", why);
 }
 
 interface Entered {
@@ -78,18 +96,23 @@ interface Entered {
   readonly acceptance: Acceptance | null;
 }
 
-/** Asks the socket's `connect` and `id`. */
-export async function enter(
+/** Asks the socket's `connect` and `id`. A promise only where `connect` gives one. */
+export function enter(
   mount: Mount,
   asked: { readonly said: unknown; readonly params: unknown; readonly info: unknown; readonly attempt: Attempt },
-): Promise<Entered | Refused> {
+): Entered | Refused | Promise<Entered | Refused> {
   const { socket, environment } = mount;
   const { said: identity, params, info, attempt } = asked;
-  let result: unknown = {};
-  if (socket.connect !== null) {
-    result = socket.connect(new ConnectCall(attempt, { identity, params, info, tokens: environment.tokens }));
-    if (isThenable(result)) result = await result;
-  }
+  if (socket.connect === null) return admitted(mount, {});
+  const call = new ConnectCall(attempt, { identity, params, info, tokens: environment.tokens });
+  const result: unknown = socket.connect(call);
+  return isThenable(result)
+    ? Promise.resolve(result).then((settled) => admitted(mount, settled))
+    : admitted(mount, result);
+}
+
+function admitted(mount: Mount, result: unknown): Entered | Refused {
+  const { socket } = mount;
   if (isRejection(result)) return refuseReason(mount, "connect_refused", result);
   const acceptance = isAcceptance(result) ? result : null;
   const assigns = acceptance === null ? result : acceptance.assigns;
@@ -109,7 +132,8 @@ export async function enter(
 export function credentialOf(
   { socket, from }: Mount,
   request: { readonly params: unknown; readonly info: unknown },
-  { identity, acceptance, socketId }: Pick<Identified, "identity"> & Pick<Entered, "acceptance" | "socketId">,
+  { identity }: Pick<Identified, "identity">,
+  { acceptance, socketId }: Pick<Entered, "acceptance" | "socketId">,
 ): Credential | null {
   // Without an authenticator nobody could tell whether a new credential is as good as the first: `connect` alone knows.
   const own = identity ?? identityFrom(acceptance);
