@@ -136,7 +136,7 @@ export class WebSocketTransport {
     return clock.after(periodMs, () => {
       const heldUp = clock.now() - dueAt >= periodMs;
       // It was this process that was silent: what clients said meanwhile is read before they are looked at.
-      if (heldUp) this.#cancelSweep = clock.after(1, () => this.#sweep());
+      if (heldUp) this.#cancelSweep = clock.after(periodMs, () => this.#sweep());
       else this.#sweep();
     });
   }
