@@ -2,36 +2,14 @@
 
 import { expect, test } from "vitest";
 import { reject } from "../../src/outcome.ts";
-import { defineSocket } from "../../src/socket/socket.ts";
-import type { RefreshVerdict } from "../../src/socket/standing.ts";
 import { settled } from "../support/clock.ts";
 import { type Frame, replyFrame } from "../support/wire.ts";
-import { type Client, deferred, World } from "../support/world.ts";
-import { auth, enter, renewal, renewed } from "./support/lives.ts";
+import { deferred, World } from "../support/world.ts";
+import { assigns, auth, closeFrame, enter, refreshed, renewal, renewed, socket } from "./support/lives.ts";
 
-const socket = defineSocket({
-  authenticate: () => ({ subject: "ada" }),
-  connect: () => ({ name: "", may: [] as string[] }),
-});
-const assigns = (name: string, ...may: string[]) => ({ name, may });
-const closeFrame = (topic: string, reason: unknown = "unauthorized"): Frame => [
-  "1",
-  "1",
-  topic,
-  "phx_close",
-  { reason },
-];
 const broken = (): never => {
   throw new Error("authorize is broken");
 };
-
-/** Refreshes with what is to be thought of it, and gives what the client was told. */
-async function refreshed(world: World, client: Client, verdict: RefreshVerdict): Promise<readonly Frame[]> {
-  world.verdicts.push(verdict);
-  auth(client);
-  await settled();
-  return client.take();
-}
 
 function responsesOf(frames: readonly Frame[]): readonly unknown[] {
   return frames.map(([, , , , payload]) => (payload as { response: unknown }).response);

@@ -1,34 +1,28 @@
 /** What else may happen while a credential is being renewed: joins, leaves, crashes, the end. */
 
 import { expect, test } from "vitest";
-import { defineSocket } from "../../src/socket/socket.ts";
 import type { RefreshVerdict } from "../../src/socket/standing.ts";
 import { settled } from "../support/clock.ts";
-import { type Frame, replyFrame } from "../support/wire.ts";
-import { type Client, deferred, World } from "../support/world.ts";
-import { auth, beat, beaten, closing, enter, epoch, heard, hourMs, inTurn, renewal, renewed } from "./support/lives.ts";
-
-const socket = defineSocket({
-  authenticate: () => ({ subject: "ada" }),
-  connect: () => ({ name: "", may: [] as string[] }),
-});
-const assigns = (name: string, ...may: string[]) => ({ name, may });
-const closeFrame = (topic: string, reason: unknown = "unauthorized"): Frame => [
-  "1",
-  "1",
-  topic,
-  "phx_close",
-  { reason },
-];
-const open = () => socket.channel("room:{id}", { authorize: "everyone" });
-
-/** Refreshes with what is to be thought of it, and gives what the client was told. */
-async function refreshed(world: World, client: Client, verdict: RefreshVerdict): Promise<readonly Frame[]> {
-  world.verdicts.push(verdict);
-  auth(client);
-  await settled();
-  return client.take();
-}
+import { replyFrame } from "../support/wire.ts";
+import { deferred, World } from "../support/world.ts";
+import {
+  assigns,
+  auth,
+  beat,
+  beaten,
+  closeFrame,
+  closing,
+  enter,
+  epoch,
+  heard,
+  hourMs,
+  inTurn,
+  open,
+  refreshed,
+  renewal,
+  renewed,
+  socket,
+} from "./support/lives.ts";
 
 test("a join that began before is authorized again before its reply, with who it is now", async () => {
   const gate = deferred();

@@ -2,38 +2,26 @@
 
 import { expect, test } from "vitest";
 import { accept } from "../../src/outcome.ts";
-import { defineSocket } from "../../src/socket/socket.ts";
 import type { RefreshVerdict } from "../../src/socket/standing.ts";
 import { settled } from "../support/clock.ts";
-import { type Frame, readV1, replyFrame } from "../support/wire.ts";
-import { type Client, deferred, World } from "../support/world.ts";
+import { readV1, replyFrame } from "../support/wire.ts";
+import { deferred, World } from "../support/world.ts";
 import {
+  assigns,
   auth,
   closing,
   credential,
   enter,
   epoch,
   hourMs,
+  open,
+  refreshed,
   refusal,
   refused,
   renewal,
   renewed,
+  socket,
 } from "./support/lives.ts";
-
-const socket = defineSocket({
-  authenticate: () => ({ subject: "ada" }),
-  connect: () => ({ name: "", may: [] as string[] }),
-});
-const assigns = (name: string, ...may: string[]) => ({ name, may });
-const open = () => socket.channel("room:{id}", { authorize: "everyone" });
-
-/** Refreshes with what is to be thought of it, and gives what the client was told. */
-async function refreshed(world: World, client: Client, verdict: RefreshVerdict): Promise<readonly Frame[]> {
-  world.verdicts.push(verdict);
-  auth(client);
-  await settled();
-  return client.take();
-}
 
 test("a handler sees the assigns of one credential or of the other, each whole", async () => {
   const gate = deferred();

@@ -276,7 +276,12 @@ const samples: [title: string, rule: Rule, files: Source[], complaints: RegExp[]
     [{ path: "a.ts", text: `"${["", "root", "x"].join("/")}"` }],
     [/a\.ts:1/],
   ],
-  ["a folder of that name", text.noMachinePaths, [{ path: "a.md", text: "https://example.com/work/x ./root/x" }], []],
+  [
+    "a folder of that name",
+    text.noMachinePaths,
+    [{ path: "a.md", text: ["https://example.com", "work", "x ."].join("/") + ["", "root", "x"].join("/") }],
+    [],
+  ],
   [
     "a registry's host",
     text.noRegistryHosts,

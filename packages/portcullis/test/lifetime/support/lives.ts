@@ -1,13 +1,25 @@
 /** Credentials, and what is thought of new ones, as a test wants them. */
 
 import type { FullIdentity } from "../../../src/auth/identity.ts";
+import { defineSocket } from "../../../src/socket/socket.ts";
 import type { Credential, RefreshVerdict } from "../../../src/socket/standing.ts";
+import { settled } from "../../support/clock.ts";
 import type { Frame } from "../../support/wire.ts";
 import type { Client, ClientOptions, World } from "../../support/world.ts";
 
 /** When the clock of a test stands still, and its credentials were issued. */
 export const epoch = Date.UTC(2026, 0, 1);
 export const hourMs = 3_600_000;
+
+/** A socket of somebody with a name, who may enter some rooms. */
+export const socket = defineSocket({
+  authenticate: () => ({ subject: "ada" }),
+  connect: () => ({ name: "", may: [] as string[] }),
+});
+export const assigns = (name: string, ...may: string[]) => ({ name, may });
+
+/** Rooms for everyone. */
+export const open = () => socket.channel("room:{id}", { authorize: "everyone" });
 
 export function identity(own: Partial<FullIdentity> = {}): FullIdentity {
   return {
@@ -48,6 +60,14 @@ export function auth(client: Client, ref: unknown = "auth", payload: unknown = {
   client.send(null, ref, "phoenix", "auth", payload);
 }
 
+/** Refreshes with what is to be thought of it, and gives what the client was told. */
+export async function refreshed(world: World, client: Client, verdict: RefreshVerdict): Promise<readonly Frame[]> {
+  world.verdicts.push(verdict);
+  auth(client);
+  await settled();
+  return client.take();
+}
+
 export function beat(client: Client, ref = "beat"): void {
   client.send(null, ref, "phoenix", "heartbeat", {});
 }
@@ -65,6 +85,11 @@ export function refused(reason = "invalid", retry: unknown = "reauth", ref: unkn
 
 export function closing(reason: string): Frame {
   return [null, null, "phoenix", "phx_closing", { reason, retry: "reauth" }];
+}
+
+/** What a channel that joined first is told when it ends. */
+export function closeFrame(topic: string, reason: unknown = "unauthorized"): Frame {
+  return ["1", "1", topic, "phx_close", { reason }];
 }
 
 /** Events of one topic, with what they carried. */
