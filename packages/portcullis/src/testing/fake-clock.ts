@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { Cancel, Clock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { turn } from "./settle.ts";
+import { StandingClock } from "./standing-clock.ts";
 
 /** Options of {@link fakeClock}. */
 export interface FakeClockOptions {
@@ -40,36 +41,11 @@ export interface FakeClock extends Clock {
  * ```
  */
 export function fakeClock(options: FakeClockOptions = {}): FakeClock {
-  return new StandingClock(Number(options.now ?? Date.UTC(2026, 0, 1)));
+  return new PatientClock(Number(options.now ?? Date.UTC(2026, 0, 1)));
 }
 
-interface Timer {
-  readonly at: number;
-  readonly task: () => void;
-}
-
-class StandingClock implements FakeClock {
-  #now: number;
-  readonly #timers = new Set<Timer>();
+class PatientClock extends StandingClock implements FakeClock {
   #moving: Promise<void> = Promise.resolve();
-
-  constructor(now: number) {
-    this.#now = now;
-  }
-
-  get pending(): number {
-    return this.#timers.size;
-  }
-
-  now(): number {
-    return this.#now;
-  }
-
-  after(delayMs: number, task: () => void): Cancel {
-    const timer: Timer = { at: this.#now + Math.max(0, delayMs), task };
-    this.#timers.add(timer);
-    return () => this.#timers.delete(timer);
-  }
 
   advance(ms: number): Promise<void> {
     if (!(ms >= 0 && Number.isFinite(ms)))
@@ -82,21 +58,9 @@ class StandingClock implements FakeClock {
   async #advance(ms: number): Promise<void> {
     // What was called just before may be about to set a timer.
     await turn();
-    const end = this.#now + ms;
-    for (let due = this.#next(end); due !== undefined; due = this.#next(end)) {
-      this.#timers.delete(due);
-      this.#now = due.at;
-      due.task();
+    for (const task of this.passing(ms)) {
+      task();
       await turn();
     }
-    this.#now = end;
-  }
-
-  #next(end: number): Timer | undefined {
-    let next: Timer | undefined;
-    for (const timer of this.#timers) {
-      if (timer.at <= end && (next === undefined || timer.at < next.at)) next = timer;
-    }
-    return next;
   }
 }

@@ -3,18 +3,10 @@ import type { TokenRequest } from "portcullis/client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Inbox } from "../clients/inbox.ts";
 import { deferred } from "../support/world.ts";
+import { server } from "./support/each-server.ts";
 import { openPage } from "./support/page.ts";
-import { ScriptedServer, tokenOf } from "./support/scripted-server.ts";
-import { closeClients, type Tested, testedClient } from "./support/tested-client.ts";
-
-let server: ScriptedServer;
-beforeEach(async () => {
-  server = await ScriptedServer.start();
-});
-afterEach(async () => {
-  closeClients();
-  await server.stop();
-});
+import { tokenOf } from "./support/scripted-server.ts";
+import { type Tested, testedClient } from "./support/tested-client.ts";
 
 interface Question extends TokenRequest {
   answer(token: string | null): void;

@@ -1,19 +1,11 @@
 /** Coming back: when, how often, and what becomes of what was under way. */
 import { errorTable } from "portcullis";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { adviceOf } from "../../src/client/advice.ts";
 import { Inbox } from "../clients/inbox.ts";
-import { type Peer, ScriptedServer } from "./support/scripted-server.ts";
-import { closeClients, type Tested, testedClient } from "./support/tested-client.ts";
-
-let server: ScriptedServer;
-beforeEach(async () => {
-  server = await ScriptedServer.start();
-});
-afterEach(async () => {
-  closeClients();
-  await server.stop();
-});
+import { server } from "./support/each-server.ts";
+import type { Peer } from "./support/scripted-server.ts";
+import { type Tested, testedClient } from "./support/tested-client.ts";
 
 /** Sees that the next attempt is made after exactly so long. */
 async function expectDelay(tested: Tested, delayMs: number): Promise<void> {

@@ -1,19 +1,11 @@
 /** A new credential for a connection that stays: ahead of expiry, on demand, and when it doesn't work out. */
 import type { TokenRequest } from "portcullis/client";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Inbox } from "../clients/inbox.ts";
 import { deferred } from "../support/world.ts";
-import { type Peer, ScriptedServer } from "./support/scripted-server.ts";
-import { closeClients, type Tested, testedClient } from "./support/tested-client.ts";
-
-let server: ScriptedServer;
-beforeEach(async () => {
-  server = await ScriptedServer.start();
-});
-afterEach(async () => {
-  closeClients();
-  await server.stop();
-});
+import { server } from "./support/each-server.ts";
+import type { Peer } from "./support/scripted-server.ts";
+import { type Tested, testedClient } from "./support/tested-client.ts";
 
 /** What the provider was asked, without the signal. */
 type Asked = readonly [reason: string | null, previousFailed: boolean];

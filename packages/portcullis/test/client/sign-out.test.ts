@@ -1,25 +1,16 @@
 /** Signing out: from that moment on nothing that leaves the client holds the old token, whatever was under way. */
 import { inspect } from "node:util";
 import type { TokenProvider } from "portcullis/client";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { settled } from "../support/clock.ts";
 import { deferred } from "../support/world.ts";
-import { ScriptedServer } from "./support/scripted-server.ts";
-import { closeClients, type Tested, testedClient } from "./support/tested-client.ts";
+import { server } from "./support/each-server.ts";
+import { type Tested, testedClient } from "./support/tested-client.ts";
 
 const oldToken = "SFMyNTY.old-token-of-ada.signature";
 const newToken = "SFMyNTY.new-token-of-bob.signature";
 /** As it is, and as it travels in subprotocols. */
 const spellings = [oldToken, Buffer.from(oldToken).toString("base64url"), Buffer.from(oldToken).toString("base64")];
-
-let server: ScriptedServer;
-beforeEach(async () => {
-  server = await ScriptedServer.start();
-});
-afterEach(async () => {
-  closeClients();
-  await server.stop();
-});
 
 interface Session {
   readonly tested: Tested;

@@ -2,18 +2,9 @@
 
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { ScriptedServer } from "../client/support/scripted-server.ts";
-import { closeClients, testedClient } from "../client/support/tested-client.ts";
-
-let server: ScriptedServer;
-beforeEach(async () => {
-  server = await ScriptedServer.start();
-});
-afterEach(async () => {
-  closeClients();
-  await server.stop();
-});
+import { expect, test } from "vitest";
+import { server } from "../client/support/each-server.ts";
+import { testedClient } from "../client/support/tested-client.ts";
 
 const stubborn = { toString: 1, valueOf: 1 };
 const deep = JSON.parse(`${"[".repeat(500)}${"]".repeat(500)}`) as unknown;

@@ -11,6 +11,7 @@ import {
 import { Happenings } from "../parts/happenings.tsx";
 import { LifeRing } from "../parts/life-ring.tsx";
 import { Step } from "../parts/step.tsx";
+import { SwitchLine } from "../parts/switch-line.tsx";
 import { WhilePassable } from "../parts/while-passable.tsx";
 import { useStore } from "../store.ts";
 
@@ -121,22 +122,10 @@ function Facts({ connection, now }: { connection: PassConnection; now: number })
 function OldPassSwitch({ refused }: { refused: boolean }) {
   const kept = useStore(keepsOldPass);
   return (
-    <div class="switch-line">
-      <input
-        id="old-pass"
-        type="checkbox"
-        role="switch"
-        checked={kept}
-        aria-checked={kept}
-        onChange={(event) => keepOldPass(event.currentTarget.checked)}
-        aria-describedby="old-pass-hint"
-      />
-      <label for="old-pass">Hand over no new pass</label>
-      <p id="old-pass-hint" class="hint">
-        {refused
-          ? "Switch it off, and the client comes back with a new one."
-          : "As a client that doesn't know the warning. Then silence, close code 4100, and a refusal that says why."}
-      </p>
-    </div>
+    <SwitchLine id="old-pass" label="Hand over no new pass" checked={kept} onSwitch={keepOldPass}>
+      {refused
+        ? "Switch it off, and the client comes back with a new one."
+        : "As a client that doesn't know the warning. Then silence, close code 4100, and a refusal that says why."}
+    </SwitchLine>
   );
 }
