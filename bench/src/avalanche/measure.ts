@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { totalUs } from "../generator/window.ts";
 import { Child, processFile } from "../runner/child.ts";
-import type { LaunchOptions } from "../runner/launch.ts";
+import { type LaunchOptions, startGenerator } from "../runner/launch.ts";
 import { machineBusyUs, othersUs } from "../runner/machine.ts";
+import { sum } from "../runner/statistics.ts";
 import type { ClientsJob, ClientsOutcome } from "./clients.ts";
 import { type Audit, audit } from "./ledger.ts";
 import type { Deploy } from "./plan.ts";
@@ -70,9 +71,7 @@ export async function measureDeploy(
     const { port } = await supervisor.next<{ port: number }>();
     for (let index = 0; index < generators; index++) {
       const share: ClientsJob = { deploy, port, share: { index, of: generators } };
-      const file = processFile("avalanche/clients-process");
-      const core = pin ? 1 : undefined;
-      crowds.push(new Child({ name: "generator", file, args: [JSON.stringify(share)], nodeArguments, core }));
+      crowds.push(startGenerator("avalanche/clients-process", share, options));
     }
     await Promise.all(crowds.map((crowd) => crowd.next()));
     const dropsBefore = listenDrops();
@@ -157,10 +156,6 @@ export function mostWithin(times: readonly number[], spanMs: number): number {
     most = Math.max(most, index - first + 1);
   }
   return most;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }
 
 /** TCP connections dropped at a full accept queue since the machine started (Linux: /proc/net/netstat). */

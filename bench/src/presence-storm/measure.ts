@@ -3,8 +3,9 @@ import { ControlClient } from "../generator/control-client.ts";
 import { Latencies, type LatencySummary } from "../generator/latencies.ts";
 import { difference, totalUs } from "../generator/window.ts";
 import { Child, processFile } from "../runner/child.ts";
-import type { LaunchOptions } from "../runner/launch.ts";
+import { type LaunchOptions, startGenerator } from "../runner/launch.ts";
 import { machineBusyUs, othersUs } from "../runner/machine.ts";
+import { sum } from "../runner/statistics.ts";
 import { monotonicUs } from "../scenario.ts";
 import type { CrowdJob, CrowdOutcome } from "./crowd.ts";
 import type { Storm } from "./plan.ts";
@@ -53,9 +54,7 @@ export async function measureStorm(storm: Storm, generators: number, options: La
     const { port, controlPort } = await server.next<{ port: number; controlPort: number }>();
     for (let index = 0; index < generators; index++) {
       const job: CrowdJob = { storm, port, share: { index, of: generators } };
-      const file = processFile("presence-storm/crowd-process");
-      const core = pin ? 1 : undefined;
-      crowds.push(new Child({ name: "generator", file, args: [JSON.stringify(job)], nodeArguments, core }));
+      crowds.push(startGenerator("presence-storm/crowd-process", job, options));
     }
     await Promise.all(crowds.map((crowd) => crowd.next()));
     const control = await ControlClient.open(controlPort, options.profileFile);
@@ -129,8 +128,4 @@ function distinct(diffs: readonly DiffSeen[]): readonly DiffSeen[] {
     bySize.set(`${seen.joins} ${seen.bytes}`, seen);
   }
   return [...bySize.values()];
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

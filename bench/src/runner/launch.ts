@@ -14,6 +14,17 @@ export interface LaunchOptions {
   readonly pin?: boolean;
 }
 
+/** One more process that plays clients, on core 1 where processes are pinned. */
+export function startGenerator(file: string, job: object, { nodeArguments = [], pin = false }: LaunchOptions): Child {
+  return new Child({
+    name: "generator",
+    file: processFile(file),
+    args: [JSON.stringify(job)],
+    nodeArguments,
+    core: pin ? 1 : undefined,
+  });
+}
+
 /** One run. Throws when a process fails; a run that lost messages is an outcome, not a failure. */
 export async function launch(server: ServerName, workload: Workload, options: LaunchOptions = {}): Promise<Outcome> {
   const { nodeArguments = [], pin = false } = options;
@@ -33,13 +44,7 @@ export async function launch(server: ServerName, workload: Workload, options: La
       controlPort,
       profileFile: options.profileFile,
     };
-    const generator = new Child({
-      name: "generator",
-      file: processFile("generator/process"),
-      args: [JSON.stringify(job)],
-      nodeArguments,
-      core: pin ? 1 : undefined,
-    });
+    const generator = startGenerator("generator/process", job, options);
     try {
       return await generator.next<Outcome>();
     } finally {

@@ -4,10 +4,9 @@
  * @module
  */
 
-import { type Rejection, reject } from "../outcome.ts";
-import { tokenId } from "../token/token.ts";
-import type { AuthenticateRequest, Authenticator, Identity } from "./authenticator.ts";
-import { subjectOf } from "./signed-token.ts";
+import type { Rejection } from "../outcome.ts";
+import type { Authenticator, Identity } from "./authenticator.ts";
+import { tokenAuthenticator } from "./token-authenticator.ts";
 
 /** Options of {@link encryptedToken}. */
 export interface EncryptedTokenOptions {
@@ -42,31 +41,5 @@ export type EncryptedTokenReason = "missing" | "invalid" | "expired";
 export function encryptedToken(
   options: EncryptedTokenOptions,
 ): Authenticator<Identity | Rejection<EncryptedTokenReason>> {
-  const { salt, maxAgeSeconds, clockSkewMs = 2_000 } = options;
-  if (typeof salt !== "string" || salt === "")
-    throw new TypeError("Expected `salt` of encryptedToken to be a non-empty string.");
-  if (!(maxAgeSeconds > 0)) {
-    throw new TypeError(
-      `Expected \`maxAgeSeconds\` of encryptedToken to be a positive number of seconds, got ${String(maxAgeSeconds)}. Write Infinity if tokens are never to lapse.`,
-    );
-  }
-  const authenticate = ({ credential, tokens }: AuthenticateRequest): Identity | Rejection<EncryptedTokenReason> => {
-    const opened = tokens.decrypt(salt, credential, { maxAgeSeconds, clockSkewMs });
-    if (!opened.ok) return reject(opened.reason);
-    const subject = subjectOf(opened.data);
-    if (subject === null || credential === null) return reject("invalid");
-    return {
-      authenticator: "encryptedToken",
-      issuer: null,
-      tenant: null,
-      subject,
-      claims: opened.data,
-      tokenId: tokenId(credential),
-      keyId: opened.keyId,
-      issuedAt: opened.signedAt,
-      expiresAt: opened.expiresAt,
-    };
-  };
-  // One that was encrypted by a clock ahead of this one lives as much longer.
-  return Object.assign(authenticate, { maxAgeMs: maxAgeSeconds * 1_000 + clockSkewMs });
+  return tokenAuthenticator("encryptedToken", options);
 }

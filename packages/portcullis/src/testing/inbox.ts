@@ -12,10 +12,8 @@ import { afterReal } from "./settle.ts";
 export interface Wanted<Item> {
   /** `null` for an item that fits; else why it doesn't, or `""` for one that is something else altogether. */
   readonly mismatch: (item: Item) => string | null;
-  /** Completes "Expected …". */
+  /** Completes "Expected …" and "Expected not …". */
   readonly expected: string;
-  /** Completes "Expected not …". */
-  readonly refused?: string;
 }
 
 interface Waiter<Item> {
@@ -83,7 +81,7 @@ export class Inbox<Item> {
   /** Throws an AssertionError for an item that fits. */
   refute(wanted: Wanted<Item>): void {
     const found = this.#items.find((item) => wanted.mismatch(item) === null);
-    if (found !== undefined) throw failure(`Expected not ${wanted.refused}, and it came:\n  ${this.#describe(found)}`);
+    if (found !== undefined) throw failure(`Expected not ${wanted.expected}, and it came:\n  ${this.#describe(found)}`);
   }
 
   #failure(wanted: Wanted<Item>, why: string): Error {

@@ -7,9 +7,10 @@
 import type { Endpoint } from "../endpoint.ts";
 import type { Activity } from "../transport/local.ts";
 import { brief } from "./brief.ts";
-import { Inbox, type Wanted } from "./inbox.ts";
-import { describeMatch, type Match, mismatch } from "./match.ts";
+import { Inbox } from "./inbox.ts";
+import type { Match } from "./match.ts";
 import { settle } from "./settle.ts";
+import { wantedEvent } from "./wanted.ts";
 
 /** A broadcast as it was made: its payload has not been through JSON. */
 export interface HeardBroadcast {
@@ -62,21 +63,12 @@ export class TopicListener implements Listener {
   }
 
   async assertBroadcast(event: string, match?: unknown): Promise<unknown> {
-    return (await this.#inbox.take(this.#wanted(event, match))).payload;
+    return (await this.#inbox.take(wantedEvent("broadcast", this.#topic, event, match))).payload;
   }
 
   async refuteBroadcast(event: string, match?: unknown): Promise<void> {
-    const wanted = this.#wanted(event, match);
+    const wanted = wantedEvent("broadcast", this.#topic, event, match);
     await settle(this.#activity, () => this.#inbox.has(wanted));
     this.#inbox.refute(wanted);
-  }
-
-  #wanted(event: string, match: unknown): Wanted<HeardBroadcast> {
-    const what = `a broadcast of "${event}"${match === undefined ? "" : ` with ${describeMatch(match)}`}`;
-    return {
-      expected: `${what} on "${this.#topic}"`,
-      refused: `${what} on "${this.#topic}"`,
-      mismatch: (heard) => (heard.event !== event ? "" : match === undefined ? null : mismatch(heard.payload, match)),
-    };
   }
 }

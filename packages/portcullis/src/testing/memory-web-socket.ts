@@ -6,9 +6,10 @@
  */
 
 import type { IncomingMessage } from "node:http";
-import { type CloseCode, errorTable } from "../errors.ts";
+import type { CloseCode } from "../errors.ts";
 import type { FrameData } from "../protocol/message.ts";
 import type { LocalConnection, LocalPeer } from "../transport/local.ts";
+import { closingOf } from "./ending.ts";
 import { makeRequest } from "./request.ts";
 import { turn } from "./settle.ts";
 
@@ -128,7 +129,6 @@ export class MemoryWebSocket extends EventTarget {
 
   /** @internal Ends it without a word. */
   "~drop"(): void {
-    this.#toClient = [];
     this.#toServer = [];
     this.#line?.hangUp();
     this.#toClient = [];
@@ -179,7 +179,7 @@ export class MemoryWebSocket extends EventTarget {
 
   #ended(code: CloseCode | null): void {
     this.#line = null;
-    this.#closing ??= { code: code === null ? 1_005 : errorTable[code].closeCode, reason: "", wasClean: true };
+    this.#closing ??= { code: closingOf(code).closeCode, reason: "", wasClean: true };
     const facts = this.#closing;
     this.#toClient.push(() => this.#close(facts));
     this.#move();

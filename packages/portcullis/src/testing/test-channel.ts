@@ -21,7 +21,7 @@ import type {
   ReplyPayload,
   ServerChannel,
 } from "./types.ts";
-import { type Answer, describeReply, type PushRef, wantedPush, wantedReply } from "./wanted.ts";
+import { type Answer, describeReply, type PushRef, wantedEvent, wantedReply } from "./wanted.ts";
 
 /** What a channel needs from the connection it is joined over. */
 export interface ChannelLine {
@@ -148,12 +148,12 @@ export class TestChannel<Of extends AnyChannel = AnyChannel> {
     event: Event,
     match?: Match<HeardPayload<Of, Event>>,
   ): Promise<HeardPayload<Of, Event>> {
-    return (await this.#pushes.take(wantedPush(this.topic, event, match))).payload as HeardPayload<Of, Event>;
+    return (await this.#pushes.take(wantedEvent("push", this.topic, event, match))).payload as HeardPayload<Of, Event>;
   }
 
   /** Waits until the server is idle, and throws an AssertionError if this client was sent such a message. */
   async refutePush<Event extends HeardEvent<Of>>(event: Event, match?: Match<HeardPayload<Of, Event>>): Promise<void> {
-    const wanted = wantedPush(this.topic, event, match);
+    const wanted = wantedEvent("push", this.topic, event, match);
     await this.#line.settle(() => this.#pushes.has(wanted));
     this.#pushes.refute(wanted);
   }

@@ -27,7 +27,6 @@ export function wantedReply({ ref, event }: PushRef, status?: string, match?: un
   const expected = match === undefined ? what : `${what} with ${describeMatch(match)}`;
   return {
     expected,
-    refused: expected,
     mismatch(message) {
       const answer = message.payload as Answer;
       if (message.ref !== ref || (status !== undefined && answer.status !== status)) return "";
@@ -37,11 +36,14 @@ export function wantedReply({ ref, event }: PushRef, status?: string, match?: un
 }
 
 /** A message with an event, on a topic. */
-export function wantedPush(topic: string, event: string, match?: unknown): Wanted<ServerMessage> {
-  const what = `a push of "${event}"${match === undefined ? "" : ` with ${describeMatch(match)}`} on "${topic}"`;
+export function wantedEvent(
+  kind: "push" | "broadcast",
+  topic: string,
+  event: string,
+  match?: unknown,
+): Wanted<{ readonly event: string; readonly payload: unknown }> {
   return {
-    expected: what,
-    refused: what,
+    expected: `a ${kind} of "${event}"${match === undefined ? "" : ` with ${describeMatch(match)}`} on "${topic}"`,
     mismatch: (message) => {
       if (message.event !== event) return "";
       return match === undefined ? null : mismatch(message.payload, match);
