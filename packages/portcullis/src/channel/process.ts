@@ -31,7 +31,7 @@ export interface ChannelHost {
   /** How often the connection's credential was renewed: a join that began before the last time is authorized again. */
   readonly generation: number;
   /** So many messages of the program would wait for one channel. */
-  mailboxGrew(process: ChannelProcess, count: number): void;
+  mailboxGrew(count: number): void;
   write(data: FrameData, process: ChannelProcess): void;
   writeShared(frame: SharedFrame, process: ChannelProcess): void;
   /** Writes after the reply of the join that replaces this channel. */
@@ -310,7 +310,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
       this.#drain();
       return;
     }
-    this.#host.mailboxGrew(this, this.#mailbox.length + 1);
+    this.#host.mailboxGrew(this.#mailbox.length + 1);
     if (this.#mailbox.length >= this.#host.mailboxMax) {
       // Nobody has joined yet: the join crashes, see #answered.
       if (this.#state === "joining") this.end({ kind: "closed" });

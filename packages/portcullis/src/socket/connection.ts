@@ -568,7 +568,7 @@ export class Connection implements ChannelHost, StandingHost {
     if (response !== null) this.#reply(message, null, "error", response);
   }
 
-  mailboxGrew(_process: ChannelProcess, count: number): void {
+  mailboxGrew(count: number): void {
     const { limits, mount, telemetry } = this.#context;
     const max = limits.mailboxMax;
     if (count === Math.ceil(max * limits.warnAt)) {

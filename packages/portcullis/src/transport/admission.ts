@@ -18,7 +18,8 @@ import { explainSubprotocol } from "./explain.ts";
 import { checkParams, credentialOf, enter, identify, whyRevoked } from "./identify.ts";
 import type { Mount } from "./mount.ts";
 import type { OriginPolicy } from "./origin.ts";
-import { failed, quote, quoteNames, type Refused, refuse } from "./refusal.ts";
+import { failed, quote, quoteNames, type Refused, refuse, reportRefused } from "./refusal.ts";
+import type { Variables } from "./route.ts";
 import { sessionFor } from "./session.ts";
 
 /** What a transport asks. */
@@ -26,7 +27,7 @@ export interface Knock {
   readonly request: IncomingMessage;
   readonly transport: string;
   readonly origins: OriginPolicy;
-  readonly pathVariables: Readonly<Record<string, string>>;
+  readonly pathVariables: Variables;
   readonly attempt: Attempt;
 }
 
@@ -36,15 +37,8 @@ export type Admission =
 
 /** Decides on one request within the mount's `connectTimeoutMs`. Never throws; reports and logs what it refuses. */
 export async function admit(mount: Mount, knock: Knock): Promise<Admission> {
-  const { telemetry } = mount.environment;
   const admission = passTurnstile(mount, knock) ?? (await withinTime(mount, knock));
-  if (admission.ok) return admission;
-  telemetry.emit("socket.refused", {
-    mount: mount.path,
-    transport: knock.transport,
-    code: admission.code,
-    status: admission.response.status,
-  });
+  if (!admission.ok) reportRefused(mount, knock.transport, admission);
   return admission;
 }
 

@@ -18,6 +18,7 @@ import { ConnectionSet, type Held, type TransportEvents } from "./connection-set
 import type { Mount } from "./mount.ts";
 import { compilePath, type PathMatcher, splitPath } from "./path.ts";
 import { type Refused, refuseClosing } from "./refusal.ts";
+import type { Variables } from "./route.ts";
 
 type AnyChannelHandle = Channel<unknown, unknown, unknown>;
 
@@ -187,7 +188,6 @@ export class LocalTransport {
   }
 }
 
-type Variables = Readonly<Record<string, string>>;
 type Hook = ChannelRuntime["handlers"] extends ReadonlyMap<string, infer Each> ? Each : never;
 
 /** The mount's context, with every hook of its channels watched. */

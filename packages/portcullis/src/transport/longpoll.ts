@@ -19,7 +19,7 @@ import { type BodyFault, type FramesFault, readBody, readFrames } from "./longpo
 import { LongPollRelay, type SessionAddress } from "./longpoll-relay.ts";
 import { LongPollSession, type Poll, type PostStatus } from "./longpoll-session.ts";
 import type { LongPollMount, Mount } from "./mount.ts";
-import { type Refused, refusalOf, refuseClosing, writeResponse } from "./refusal.ts";
+import { type Refused, refusalOf, refuseClosing, reportRefused, writeResponse } from "./refusal.ts";
 import type { Route, Variables } from "./route.ts";
 
 const tokenSalt = "portcullis longpoll";
@@ -320,9 +320,7 @@ export class LongPollTransport implements Route {
 
   /** One that admission has not reported itself. */
   #refuse(response: ServerResponse, refused: Refused): void {
-    const { environment, path } = this.mount;
-    const { code, response: answer } = refused;
-    environment.telemetry.emit("socket.refused", { mount: path, transport: "longpoll", code, status: answer.status });
+    reportRefused(this.mount, "longpoll", refused);
     writeAnswer(response, refused);
   }
 }

@@ -22,8 +22,9 @@ export interface Refused {
 }
 
 /** A refusal that says what the table says. */
-export function refusalOf(code: RefusalCode, response: RefusalResponse = { status: statusOf(code) }): Refused {
-  return { ok: false, code, response, reason: code, retry: retryOnWire(errorTable[code].retry) };
+export function refusalOf(code: RefusalCode): Refused {
+  const { status, retry } = errorTable[code];
+  return { ok: false, code, response: { status }, reason: code, retry: retryOnWire(retry) };
 }
 
 /** Refuses, and tells the operator why. */
@@ -73,19 +74,20 @@ export function failed(mount: Mount, error: unknown): Refused {
   return refusalOf("connect_failed");
 }
 
-function statusOf(code: RefusalCode): number {
-  return errorTable[code].status;
+/** Tells telemetry who was not let in, and why. */
+export function reportRefused({ path, environment }: Mount, transport: string, { code, response }: Refused): void {
+  environment.telemetry.emit("socket.refused", { mount: path, transport, code, status: response.status });
 }
 
 /** What everybody is told from the moment the endpoint begins to close. */
-export function refuseClosing({ path, environment }: Mount, transport: string): Refused {
-  const { status } = errorTable.shutting_down;
-  environment.telemetry.emit("socket.refused", { mount: path, transport, code: "shutting_down", status });
-  return refusalOf("shutting_down", { status });
+export function refuseClosing(mount: Mount, transport: string): Refused {
+  const refused = refusalOf("shutting_down");
+  reportRefused(mount, transport, refused);
+  return refused;
 }
 
 /** An application puts reasons into headers, and clients into reasons what they like. */
-export function checkedResponse(response: RefusalResponse): RefusalResponse {
+function checkedResponse(response: RefusalResponse): RefusalResponse {
   const { status, body, headers = {} } = response;
   if (!Number.isInteger(status) || status < 300 || status > 599)
     throw new RangeError(`Expected refusal to return a status between 300 and 599, got ${String(status)}.`);
