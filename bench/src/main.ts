@@ -9,7 +9,7 @@ import { measureStorm } from "./presence-storm/measure.ts";
 import { stormPlan } from "./presence-storm/plan.ts";
 import type { StormResults } from "./presence-storm/results.ts";
 import { avalancheText } from "./report/avalanche.ts";
-import { pageOf, writeResults } from "./report/page.ts";
+import { pageOf, plotsOf, writeResults } from "./report/page.ts";
 import { presenceStormText } from "./report/presence-storm.ts";
 import { topFunctions } from "./report/profile.ts";
 import { toTerminal } from "./report/terminal.ts";
@@ -20,18 +20,25 @@ import { Progress } from "./runner/progress.ts";
 import type { Results } from "./runner/results.ts";
 import { plan, runAll } from "./runner/schedule.ts";
 import { serverEntry } from "./servers/catalogue.ts";
+import { installPeers, peerVersion } from "./servers/peers.ts";
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
 const resultsFolder = join(folder, "results");
 const pageFile = join(folder, "README.md");
 
 async function compare(options: Options): Promise<Results> {
+  for (const reason of options.skipped) {
+    say(`Not measured: ${reason.replaceAll("`", "")}.`);
+  }
   const planned = plan(options.workloads, options.servers);
   const progress = new Progress(planned);
   const begun = circumstances(options.scale, ["portcullis", "ws", "socket.io"]);
-  const runs = await runAll(planned, { pin: begun.pinned }, (next, index) => progress.before(next, index));
+  const { workloads, servers, skipped, external } = options;
+  const runs = await runAll(planned, { pin: begun.pinned, external }, (next, index) => progress.before(next, index));
   progress.end();
-  return { ...begun, workloads: options.workloads, servers: options.servers, runs };
+  const peers = servers.flatMap((server) => serverEntry(server).peer ?? []);
+  const versions = { ...begun.versions, ...Object.fromEntries(peers.map((peer) => [peer, peerVersion(peer)])) };
+  return { ...begun, versions, workloads, servers, skipped, runs };
 }
 
 async function storm({ scale }: Options): Promise<StormResults> {
@@ -87,7 +94,15 @@ async function measure(name: Measurement, options: Options): Promise<void> {
   if (!options.dryRun) {
     mkdirSync(resultsFolder, { recursive: true });
     writeResults(resultsFolder, name, results);
-    writeFileSync(pageFile, pageOf(resultsFolder));
+    writeReport();
+  }
+}
+
+/** The page and the plots, from what results/ holds. */
+function writeReport(): void {
+  writeFileSync(pageFile, pageOf(resultsFolder));
+  for (const [name, svg] of plotsOf(resultsFolder)) {
+    writeFileSync(join(resultsFolder, name), svg);
   }
 }
 
@@ -115,8 +130,10 @@ function say(line: string): void {
 const options = readOptions(process.argv.slice(2));
 if (options.help) {
   process.stdout.write(usage);
+} else if (options.installPeers) {
+  installPeers();
 } else if (options.reportOnly) {
-  writeFileSync(pageFile, pageOf(resultsFolder));
+  writeReport();
 } else if (options.profile) {
   await profile(options);
 } else {

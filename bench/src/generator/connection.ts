@@ -1,5 +1,6 @@
 /** A minimal WebSocket client on a raw socket: one read buffer for all connections, frames built ahead, nothing parsed that nobody asked for. */
 import { connect, type Socket } from "node:net";
+import { roomTopic } from "../scenario.ts";
 import type { Dialect } from "./dialect.ts";
 import { closeFrame, textFrame } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
@@ -19,7 +20,13 @@ export interface Listener {
 
 export interface ConnectionOptions {
   readonly index: number;
+  /** Loopback when left out. */
+  readonly host?: string | undefined;
   readonly port: number;
+  /** Where the server has its socket, if not at its dialect's usual place. */
+  readonly mount?: string | undefined;
+  /** The lobby when left out. */
+  readonly room?: string;
   readonly token: string;
   readonly dialect: Dialect;
   readonly listener: Listener;
@@ -27,6 +34,11 @@ export interface ConnectionOptions {
 
 // A read is over before the next one begins, so every socket may read into the same memory.
 const readBuffer = Buffer.allocUnsafe(64 * 1024);
+
+const loopback = "127.0.0.1";
+
+/** Source addresses the connections are spread over: one has some 28,000 ports, and a server may bound what one address opens. */
+const addressCount = 16;
 
 const headersEnd = Buffer.from("\r\n\r\n");
 
@@ -52,7 +64,8 @@ export class Connection {
     });
     this.#socket = connect({
       port: options.port,
-      host: "127.0.0.1",
+      host: options.host ?? loopback,
+      ...localAddress(options),
       noDelay: true,
       onread: {
         buffer: readBuffer,
@@ -73,6 +86,15 @@ export class Connection {
 
   write(frame: Buffer): void {
     this.#socket.write(frame);
+  }
+
+  /** Reads no more, as a client that hangs: what is sent to it fills the buffers on the way and then the server's. */
+  stall(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
   }
 
   /** From now on frames of at least `bytesMin` are counted and not looked into. */
@@ -104,17 +126,22 @@ export class Connection {
       return;
     }
     this.#response = undefined;
-    const hello = this.#options.dialect.hello();
+    const { dialect, listener, room = roomTopic } = this.#options;
+    const hello = dialect.hello(room);
     if (hello !== undefined) {
       this.write(textFrame(hello));
     }
-    this.#options.listener.opened?.(this);
+    listener.opened?.(this);
+    if (dialect.joinedByUpgrade) {
+      this.#joined = true;
+      listener.joined(this);
+    }
     const rest = response.subarray(end + headersEnd.length);
     this.reader.read(rest, rest.length);
   }
 
   #text(text: string): void {
-    const { dialect, listener, token } = this.#options;
+    const { dialect, listener, token, room = roomTopic } = this.#options;
     if (this.#joined) {
       const answer = dialect.keepAlive(text);
       if (answer === undefined) {
@@ -124,7 +151,7 @@ export class Connection {
       }
       return;
     }
-    const step = dialect.joining(text, token);
+    const step = dialect.joining(text, token, room);
     if (step === "joined") {
       this.#joined = true;
       listener.joined(this);
@@ -144,11 +171,18 @@ export class Connection {
   }
 }
 
-function upgradeRequest({ dialect, port, token }: ConnectionOptions): string {
+/** Only Linux answers on the whole of 127/8 without being told to. */
+function localAddress({ index, host = loopback }: ConnectionOptions): { localAddress?: string } {
+  const spread = host === loopback && process.platform === "linux";
+  return spread ? { localAddress: `127.0.0.${1 + (index % addressCount)}` } : {};
+}
+
+function upgradeRequest({ dialect, host = loopback, port, mount, token }: ConnectionOptions): string {
   return [
-    `GET ${dialect.path(token)} HTTP/1.1`,
-    `Host: 127.0.0.1:${port}`,
-    `Origin: http://127.0.0.1:${port}`,
+    `GET ${dialect.path(token, mount)} HTTP/1.1`,
+    `Host: ${host}:${port}`,
+    // A server that was there before knows which pages it serves, and no program is one of them.
+    ...(mount === undefined ? [`Origin: http://${host}:${port}`] : []),
     "Connection: Upgrade",
     "Upgrade: websocket",
     "Sec-WebSocket-Version: 13",

@@ -1,17 +1,27 @@
 import { connect, type Socket } from "node:net";
 import { type ControlRequest, type CpuReading, eachLine, type MemoryReading } from "../servers/control.ts";
+import type { Control } from "./control.ts";
+import { processCpu } from "./process-cpu.ts";
+
+export interface ControlOptions {
+  readonly port: number;
+  readonly profileFile?: string | undefined;
+  /** The server's process. */
+  readonly pid?: number | undefined;
+}
 
 /** The generator's end of the control connection. */
-export class ControlClient {
-  /** Where the server is to write a profile of the measured window; normally it makes none. */
+export class ControlClient implements Control {
   readonly profileFile: string | undefined;
+  readonly #pid: number | undefined;
   readonly #socket: Socket;
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   #lastId = 0;
 
-  private constructor(socket: Socket, profileFile: string | undefined) {
+  private constructor(socket: Socket, { profileFile, pid }: ControlOptions) {
     this.#socket = socket;
     this.profileFile = profileFile;
+    this.#pid = pid;
     eachLine(socket, (line) => {
       const { id, value } = JSON.parse(line) as { id: number; value: unknown };
       this.#waiting.get(id)?.resolve(value);
@@ -25,21 +35,25 @@ export class ControlClient {
     socket.on("error", () => socket.destroy());
   }
 
-  static open(port: number, profileFile?: string): Promise<ControlClient> {
+  static open(options: ControlOptions): Promise<ControlClient> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-      socket.once("connect", () => resolve(new ControlClient(socket, profileFile)));
+      const socket = connect({ port: options.port, host: "127.0.0.1", noDelay: true });
+      socket.once("connect", () => resolve(new ControlClient(socket, options)));
       socket.once("error", reject);
     });
   }
 
-  /** Makes the server publish `messages` broadcasts in one synchronous run. */
-  tick(messages: number, payloadBytes: number): void {
-    this.#send({ do: "tick", messages, payloadBytes });
+  tick(messages: number, payloadBytes: number, at: number): void {
+    this.#send({ do: "tick", messages, payloadBytes, at });
   }
 
   cpu(): Promise<CpuReading> {
     return this.#ask((id) => ({ do: "cpu", id })) as Promise<CpuReading>;
+  }
+
+  async cpuFromOutside(): Promise<CpuReading | null> {
+    const fromSystem = this.#pid === undefined ? null : processCpu(this.#pid);
+    return fromSystem ?? this.cpu();
   }
 
   memory(settleMs: number): Promise<MemoryReading> {

@@ -1,14 +1,25 @@
 /** Many joined connections: opened a few at a time, watched for losses. */
 import { createTokens } from "portcullis/token";
-import { benchSecretKeyBase, tokenSalt } from "../scenario.ts";
+import { roomTopic } from "../scenario.ts";
 import { Connection, type Listener } from "./connection.ts";
 import type { Dialect } from "./dialect.ts";
 
 export interface Target {
+  readonly host?: string | undefined;
   readonly port: number;
-  readonly controlPort: number;
+  readonly mount?: string | undefined;
   readonly dialect: Dialect;
+  /** What its tokens are signed with. */
+  readonly credential: Credential;
 }
+
+export interface Credential {
+  readonly secretKeyBase: string;
+  readonly salt: string;
+}
+
+/** Which room the n-th connection joins. */
+export type RoomOf = (index: number) => string;
 
 /** What happens on joined connections; each part may be left out. */
 export interface CrowdEvents {
@@ -20,14 +31,17 @@ export class Crowd {
   readonly connections: Connection[] = [];
   readonly #target: Target;
   readonly #events: CrowdEvents;
-  readonly #sign = createTokens({ secretKeyBase: benchSecretKeyBase });
+  readonly #roomOf: RoomOf;
+  readonly #tokenSource: ReturnType<typeof createTokens>;
   #tokens: string[] = [];
   #lost = 0;
   #lastWords = "";
 
-  constructor(target: Target, events: CrowdEvents = {}) {
+  constructor(target: Target, events: CrowdEvents = {}, roomOf: RoomOf = () => roomTopic) {
     this.#target = target;
     this.#events = events;
+    this.#roomOf = roomOf;
+    this.#tokenSource = createTokens({ secretKeyBase: target.credential.secretKeyBase });
   }
 
   /** Connections that ended, or never came to be. */
@@ -43,7 +57,8 @@ export class Crowd {
   /** Signs tokens ahead, each for a user of its own, so that signing is no part of a measured connect. */
   prepare(count: number): void {
     const first = this.connections.length;
-    this.#tokens = Array.from({ length: count }, (_, index) => this.#sign.sign(tokenSalt, `user-${first + index}`));
+    const { salt } = this.#target.credential;
+    this.#tokens = Array.from({ length: count }, (_, index) => this.#tokenSource.sign(salt, `user-${first + index}`));
   }
 
   /** Opens and joins `count` more connections, at most `concurrency` under way at a time. Calls `took` with each one's microseconds. */
@@ -82,8 +97,10 @@ export class Crowd {
           resolve(false);
         },
       };
-      const { port, dialect } = this.#target;
-      this.connections.push(new Connection({ index: this.connections.length, port, token, dialect, listener }));
+      const { host, port, mount, dialect } = this.#target;
+      const index = this.connections.length;
+      const room = this.#roomOf(index);
+      this.connections.push(new Connection({ index, host, port, mount, room, token, dialect, listener }));
     });
   }
 }

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createPayload, type Payload } from "../scenario.ts";
+import { createPayload, type Payload, roomTopic } from "../scenario.ts";
 import type { EchoWorkload } from "../workloads.ts";
 import type { Connection } from "./connection.ts";
-import type { ControlClient } from "./control-client.ts";
+import type { Control } from "./control.ts";
 import { Crowd, type Target } from "./crowd.ts";
 import { textFrame } from "./frame.ts";
 import { Latencies } from "./latencies.ts";
-import type { Outcome } from "./outcome.ts";
+import { type Outcome, plainOutcome } from "./outcome.ts";
+import { Spin } from "./spin.ts";
 import { MeasuredWindow } from "./window.ts";
 
 const openConcurrency = 64;
@@ -14,12 +15,12 @@ const openConcurrency = 64;
 const checkedEvery = 16;
 
 /** Every connection has one push outstanding: the reply's arrival sends the next. */
-export async function runEcho(workload: EchoWorkload, target: Target, control: ControlClient): Promise<Outcome> {
+export async function runEcho(workload: EchoWorkload, target: Target, control: Control): Promise<Outcome> {
   const { dialect } = target;
   const latencies = new Latencies();
   const sentAt = new Float64Array(workload.connections);
   const asked = new Map<Connection, { ref: number; payload: Payload }>();
-  const sameFrame = textFrame(dialect.echo(2, createPayload(1_000_000, workload.payloadBytes)));
+  const sameFrame = textFrame(dialect.echo(2, createPayload(1_000_000, workload.payloadBytes), roomTopic));
   let done = 0;
   let outstanding = 0;
   let wrong = 0;
@@ -36,7 +37,7 @@ export async function runEcho(workload: EchoWorkload, target: Target, control: C
   function sendChecked(connection: Connection, ref: number): void {
     const payload = createPayload(1_000_000 + ref, workload.payloadBytes);
     asked.set(connection, { ref, payload });
-    send(connection, textFrame(dialect.echo(ref, payload)));
+    send(connection, textFrame(dialect.echo(ref, payload, roomTopic)));
   }
 
   function answered(connection: Connection): boolean {
@@ -75,6 +76,8 @@ export async function runEcho(workload: EchoWorkload, target: Target, control: C
 
   try {
     await crowd.open(workload.connections, openConcurrency);
+    const spin = await Spin.calibrate();
+    spin.start();
     for (const connection of crowd.connections.filter(({ joined }) => joined)) {
       if (connection.index % checkedEvery === 0) {
         sendChecked(connection, 2);
@@ -84,12 +87,13 @@ export async function runEcho(workload: EchoWorkload, target: Target, control: C
       }
     }
     await sleep(workload.warmUpMs);
-    const window = await MeasuredWindow.open(control);
+    const window = await MeasuredWindow.open(control, { spin });
     const before = done;
     latencies.clear();
     await sleep(workload.windowMs);
     const use = await window.close();
     const operations = done - before;
+    spin.stop();
     // Whatever is still under way has to come back, or it counts as lost.
     stopping = true;
     if (outstanding > 0) {
@@ -99,13 +103,13 @@ export async function runEcho(workload: EchoWorkload, target: Target, control: C
       ]);
     }
     return {
+      ...plainOutcome,
       ...use,
       operations,
       lost: outstanding + crowd.lost,
       wrong,
       checked,
       latency: latencies.summary(),
-      memory: null,
       lastWords: crowd.lastWords,
     };
   } finally {

@@ -14,6 +14,12 @@ export interface Outcome extends WindowUse {
   readonly checked: number;
   readonly latency: LatencySummary | null;
   readonly memory: MemoryOutcome | null;
+  /** Open loop: deliveries that were due inside the window, whether or not the server kept up. */
+  readonly offered: number | null;
+  /** Slow reader: the same without it, in a window just before. */
+  readonly undisturbed: Undisturbed | null;
+  /** Slow reader: what became of it. */
+  readonly stalled: "dropped" | "kept" | null;
   /** Why the last connection was lost, if one was. */
   readonly lastWords: string;
 }
@@ -23,3 +29,11 @@ export interface MemoryOutcome {
   readonly full: MemoryReading;
   readonly connections: number;
 }
+
+export interface Undisturbed extends WindowUse {
+  readonly operations: number;
+  readonly latency: LatencySummary | null;
+}
+
+/** The parts most workloads have nothing to say of. */
+export const plainOutcome = { memory: null, offered: null, undisturbed: null, stalled: null } as const;

@@ -57,7 +57,7 @@ export async function measureStorm(storm: Storm, generators: number, options: La
       crowds.push(startGenerator("presence-storm/crowd-process", job, options));
     }
     await Promise.all(crowds.map((crowd) => crowd.next()));
-    const control = await ControlClient.open(controlPort, options.profileFile);
+    const control = await ControlClient.open({ port: controlPort, profileFile: options.profileFile });
     try {
       return await unleash(storm, crowds, control);
     } finally {

@@ -10,11 +10,12 @@ export function isMemory({ workload }: NamedWorkload): boolean {
   return workload.kind === "memory";
 }
 
-/** Our figure over theirs, repeat by repeat; undefined where one of the two was not measured. */
+/** Our figure over theirs, repeat by repeat; undefined where one of the two was not measured, or took too little for the system to notice. */
 export function ratioTo(results: Results, workload: string, server: ServerName): Spread | undefined {
   const mine = runsOf(results, workload, ours).map(mainFigure);
   const theirs = runsOf(results, workload, server).map(mainFigure);
-  return mine.length > 0 && theirs.length > 0 ? ratios(mine, theirs) : undefined;
+  const known = mine.length > 0 && theirs.length > 0 && [...mine, ...theirs].every((value) => value > 0);
+  return known ? ratios(mine, theirs) : undefined;
 }
 
 export interface Figures {
@@ -48,8 +49,11 @@ export function medianOf(runs: readonly Run[], pick: (run: Run) => number | null
   return values.length === 0 ? null : median(values);
 }
 
-/** Three significant digits, as the spread of such runs deserves. */
+/** Three significant digits, as the spread of such runs deserves; a dash for what nobody could tell. */
 export function significant(value: number): string {
+  if (Number.isNaN(value)) {
+    return "–";
+  }
   if (value >= 1000) {
     return Math.round(value).toLocaleString("en-US");
   }
@@ -61,6 +65,9 @@ export function ratioText(ratio: Spread | undefined): string {
 }
 
 export function mainText(named: NamedWorkload, value: Spread): string {
+  if (Number.isNaN(value.median)) {
+    return significant(value.median);
+  }
   const unit = isMemory(named) ? "B" : "µs";
   return `${significant(value.median)} ${unit} (${significant(value.min)}–${significant(value.max)})`;
 }

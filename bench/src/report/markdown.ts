@@ -2,8 +2,11 @@
 import { generatorShare, type Results, runsOf, serverShare } from "../runner/results.ts";
 import { type ServerName, serverEntry } from "../servers/catalogue.ts";
 import type { NamedWorkload } from "../workloads.ts";
+import { barTable, latenessTable } from "./bars.ts";
 import { figuresOf, isMemory, mainText, medianOf, ours, ratioText, ratioTo, significant } from "./figures.ts";
+import { plotTitles } from "./plots.ts";
 import { conditions, howToRun, notes } from "./prose.ts";
+import { slowReaderTable } from "./slow-reader.ts";
 import { table } from "./table.ts";
 import { milliseconds } from "./units.ts";
 import { warningsOf } from "./warnings.ts";
@@ -18,14 +21,29 @@ export function toMarkdown(results: Results, others: readonly string[] = []): st
     "Portcullis over the other, so below 1 means that Portcullis needs less. Medians of the ratios of neighbouring runs, smallest and largest in brackets.",
     ratioTable(results),
     ...warningList(results),
+    "## Bars",
+    "Server CPU, Portcullis over the other, by the medians. Where a bar is given the project holds itself to it; where none is, nothing is promised.",
+    barTable(results),
+    ...optional(
+      latenessTable(results),
+      "At the same offered rate Portcullis should be no later than any of the others:",
+    ),
+    "## Plots",
+    "Medians, with a line from the smallest to the largest.",
+    ...plotTitles(results).map(({ file, title }) => `![${title}](results/${file})`),
     "## Figures",
     ...results.workloads.flatMap((named) => [`### ${named.title}`, figureTable(results, named)]),
+    ...optional(slowReaderTable(results), "### What the slow reader costs the others"),
     "## Conditions",
     conditions(results),
     "## Read this before quoting a number",
     notes(results),
     ...others,
   ].join("\n\n")}\n`;
+}
+
+function optional(part: string | undefined, introduction: string): readonly string[] {
+  return part === undefined ? [] : [introduction, part];
 }
 
 /** The table of ratios alone, for the project's front page. */

@@ -6,6 +6,7 @@ import type { StormResults } from "../presence-storm/results.ts";
 import type { Results } from "../runner/results.ts";
 import { avalanchePart } from "./avalanche.ts";
 import { toMarkdown } from "./markdown.ts";
+import { plots } from "./plots.ts";
 import { presenceStormPart } from "./presence-storm.ts";
 
 /** Where each measurement's results are, under results/. */
@@ -27,6 +28,12 @@ export function pageOf(folder: string): string {
     ...(storm === undefined ? [] : [presenceStormPart(storm)]),
     ...(avalanche === undefined ? [] : [avalanchePart(avalanche)]),
   ]);
+}
+
+/** The plots as the results in `folder` have them, by the name of their file there. */
+export function plotsOf(folder: string): readonly (readonly [string, string])[] {
+  const comparison = read<Results>(folder, "comparison");
+  return comparison === undefined ? [] : plots(comparison);
 }
 
 export function writeResults(folder: string, name: keyof typeof resultFiles, results: object): void {

@@ -1,5 +1,5 @@
 /** The table printed at the end of a run. */
-import { generatorShare, type Results, runsOf, serverShare } from "../runner/results.ts";
+import { deliveredShare, generatorShare, type Results, runsOf, serverShare } from "../runner/results.ts";
 import { serverEntry } from "../servers/catalogue.ts";
 import { figuresOf, mainText, medianOf, ours, ratioText, ratioTo, significant } from "./figures.ts";
 import { align } from "./table.ts";
@@ -21,13 +21,30 @@ export function toTerminal(results: Results): string {
           significant(figures.ratePerSecond),
           figures.p99Us === null ? "–" : significant(figures.p99Us / 1000),
           String(figures.lost + figures.wrong),
-          `${Math.round((medianOf(runs, serverShare) ?? 0) * 100)} %`,
-          `${Math.round((medianOf(runs, generatorShare) ?? 0) * 100)} %`,
+          percent(medianOf(runs, serverShare)),
+          percent(medianOf(runs, generatorShare)),
           server === ours ? "" : ratioText(ratioTo(results, named.name, server)),
         ]);
       }
     }
   }
+  rows.push(...openLoopRows(results));
   const warnings = warningsOf(results).map((warning) => `! ${warning.replaceAll("**", "")}`);
   return [align(rows), "", ...warnings].join("\n");
+}
+
+function openLoopRows(results: Results): readonly string[][] {
+  return results.workloads
+    .filter(({ workload }) => workload.kind === "offered" || workload.kind === "chat")
+    .flatMap(({ name, title }) => {
+      const shares = results.servers.flatMap((server) => {
+        const share = medianOf(runsOf(results, name, server), deliveredShare);
+        return share === null ? [] : `${serverEntry(server).title.replaceAll("`", "")} ${percent(share)}`;
+      });
+      return [[`${title}, delivered in time: ${shares.join(", ")}`]];
+    });
+}
+
+function percent(share: number | null): string {
+  return share === null ? "–" : `${Math.round(share * 100)} %`;
 }

@@ -11,8 +11,10 @@ export interface ChildOptions {
   /** Compiled or source, as {@link processFile} gives it. */
   readonly file: string;
   readonly args?: readonly string[];
-  /** Arguments for `node`. */
+  /** Arguments for the runtime. */
   readonly nodeArguments?: readonly string[];
+  /** The runtime; this `node` when left out. */
+  readonly binary?: string | undefined;
   /** The core it is pinned to; left out, it runs on any. */
   readonly core?: number | undefined;
 }
@@ -30,6 +32,9 @@ export function canPin(): boolean {
   return availableParallelism() >= 2 && spawnSync("taskset", ["-c", "0", "true"]).status === 0;
 }
 
+/** A server that was offered more than it can do has work for minutes, and nobody waits for it. */
+const forceAfterMs = 3_000;
+
 /** Whoever waits for the next line. */
 interface Reader {
   take(line: string): void;
@@ -43,11 +48,10 @@ export class Child {
   readonly #readers: Reader[] = [];
   #failure: Error | undefined;
 
-  constructor({ name, file, args = [], nodeArguments = [], core }: ChildOptions) {
+  constructor({ name, file, args = [], nodeArguments = [], binary = process.execPath, core }: ChildOptions) {
     this.#name = name;
     const all = [...nodeArguments, file, ...args];
-    const [command, given] =
-      core === undefined ? [process.execPath, all] : ["taskset", ["-c", String(core), process.execPath, ...all]];
+    const [command, given] = core === undefined ? [binary, all] : ["taskset", ["-c", String(core), binary, ...all]];
     this.#process = spawn(command, given, {
       stdio: ["pipe", "pipe", "inherit"],
       // What people deploy with: no NODE_OPTIONS of the caller's, and no development checks in the libraries.
@@ -79,7 +83,7 @@ export class Child {
     }
     const exited = once(this.#process, "exit");
     this.#process.stdin?.end();
-    const force = setTimeout(() => this.#process.kill("SIGKILL"), 10_000);
+    const force = setTimeout(() => this.#process.kill("SIGKILL"), forceAfterMs);
     await exited;
     clearTimeout(force);
   }

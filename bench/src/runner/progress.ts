@@ -50,12 +50,23 @@ export class Progress {
       case "memory":
         return 1 + (workload.settleMs * 2) / 1000 + workload.connections / 2_000;
       case "echo":
+      case "chat":
+        return openingSeconds(workload.connections) + (workload.warmUpMs + workload.windowMs) / 1000;
       case "broadcast":
-        return 1.5 + (workload.warmUpMs + workload.windowMs) / 1000;
+        return openingSeconds(workload.subscribers) + (workload.warmUpMs + workload.windowMs) / 1000;
+      case "offered":
+        // Servers that fall behind are waited for, and then take their time to end.
+        return openingSeconds(workload.subscribers) + 2 + (workload.warmUpMs + workload.windowMs) / 1000;
+      case "slow-reader":
+        return openingSeconds(workload.subscribers) + (workload.warmUpMs + 2 * workload.windowMs) / 1000;
     }
   }
 
   #print(line: string): void {
     process.stderr.write(process.stderr.isTTY ? `\r\u001b[2K${line}` : `${line}\n`);
   }
+}
+
+function openingSeconds(connections: number): number {
+  return 1 + connections / 2_000;
 }

@@ -14,6 +14,8 @@ export interface Run extends Outcome {
 export interface Results extends Circumstances {
   readonly workloads: readonly NamedWorkload[];
   readonly servers: readonly ServerName[];
+  /** Those that were not measured, with the reason. */
+  readonly skipped: readonly string[];
   readonly runs: readonly Run[];
 }
 
@@ -21,13 +23,18 @@ export function runsOf(results: Results, workload: string, server: ServerName): 
   return results.runs.filter((run) => run.workload === workload && run.server === server);
 }
 
-/** The main figure of a run: microseconds of server CPU per operation, or resident bytes per connection. */
+/** The main figure of a run: microseconds of server CPU per operation, or resident bytes per connection. NaN where nobody could tell. */
 export function mainFigure(run: Run): number {
   if (run.memory !== null) {
     const { empty, full, connections } = run.memory;
     return (full.rssBytes - empty.rssBytes) / connections;
   }
-  return totalUs(run.serverCpu) / run.operations;
+  return cpuEach(run);
+}
+
+/** Microseconds of server CPU per operation. */
+export function cpuEach({ serverCpu, operations }: Pick<Run, "serverCpu" | "operations">): number {
+  return serverCpu === null ? Number.NaN : totalUs(serverCpu) / operations;
 }
 
 export function ratePerSecond(run: Run): number {
@@ -36,13 +43,18 @@ export function ratePerSecond(run: Run): number {
 
 /** Share of one core, 0 to 1. */
 export function generatorShare(run: Run): number {
-  return totalUs(run.generatorCpu) / (run.wallMs * 1000);
+  return run.generatorBusyUs / (run.wallMs * 1000);
 }
 
-export function serverShare(run: Run): number {
-  return totalUs(run.serverCpu) / (run.wallMs * 1000);
+export function serverShare(run: Run): number | null {
+  return run.serverCpu === null ? null : totalUs(run.serverCpu) / (run.wallMs * 1000);
 }
 
 export function othersShare(run: Run): number | null {
   return run.othersCpuUs === null ? null : run.othersCpuUs / (run.wallMs * 1000);
+}
+
+/** Open loop: share of what was due that came inside the window. Steady lateness costs nothing here, falling behind does. */
+export function deliveredShare({ offered, operations }: Run): number | null {
+  return offered === null || offered === 0 ? null : Math.min(1, operations / offered);
 }

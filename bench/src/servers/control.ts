@@ -1,7 +1,7 @@
 /** The door through which the generator tells a server to publish and asks what it has used. A line of JSON each way, the same for every server. */
 
 import { writeFileSync } from "node:fs";
-import { Session } from "node:inspector/promises";
+import type { Session } from "node:inspector/promises";
 import type { AddressInfo } from "node:net";
 import { createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,9 +10,12 @@ import { runInNewContext } from "node:vm";
 import { createPayload } from "../scenario.ts";
 import type { ServerUnderTest } from "./server.ts";
 
-/** `tick` has no answer: its messages are the answer. */
+/**
+ * `tick` has no answer: its messages are the answer. They are stamped with the time it was asked at, by the generator's
+ * clock: not every runtime tells the machine's, and a server that is late to hear of it is late.
+ */
 export type ControlRequest =
-  | { readonly do: "tick"; readonly messages: number; readonly payloadBytes: number }
+  | { readonly do: "tick"; readonly messages: number; readonly payloadBytes: number; readonly at: number }
   | { readonly do: "cpu"; readonly id: number }
   | { readonly do: "memory"; readonly id: number; readonly settleMs: number }
   | { readonly do: "profile"; readonly id: number }
@@ -37,14 +40,14 @@ export interface ControlListener {
 export async function listenControl(server: ServerUnderTest): Promise<ControlListener> {
   let sequence = 1_000_000;
   const open = new Set<Socket>();
-  const profiler = new Session();
+  let profiler: Session | undefined;
 
   async function obey(request: ControlRequest, socket: Socket): Promise<void> {
     switch (request.do) {
       case "tick":
         for (let count = 0; count < request.messages; count++) {
           sequence++;
-          server.publish(createPayload(sequence, request.payloadBytes));
+          server.publish(createPayload(sequence, request.payloadBytes, request.at));
         }
         return;
       case "cpu":
@@ -54,15 +57,12 @@ export async function listenControl(server: ServerUnderTest): Promise<ControlLis
         answer(socket, request.id, await readMemory(request.settleMs));
         return;
       case "profile":
-        profiler.connect();
-        await profiler.post("Profiler.enable");
-        await profiler.post("Profiler.setSamplingInterval", { interval: 200 });
-        await profiler.post("Profiler.start");
+        profiler = await startProfiler();
         answer(socket, request.id, null);
         return;
       case "profiled":
-        writeFileSync(request.file, JSON.stringify((await profiler.post("Profiler.stop")).profile));
-        profiler.disconnect();
+        writeFileSync(request.file, JSON.stringify((await profiler?.post("Profiler.stop"))?.profile ?? null));
+        profiler?.disconnect();
         answer(socket, request.id, null);
         return;
     }
@@ -120,7 +120,22 @@ async function readMemory(settleMs: number): Promise<MemoryReading> {
   return { rssBytes: rss, heapUsedBytes: heapUsed, externalBytes: external };
 }
 
+/** V8's sampling profiler. Loaded when asked for, because not every runtime that serves has it. */
+async function startProfiler(): Promise<Session> {
+  const inspector = await import("node:inspector/promises");
+  const profiler = new inspector.Session();
+  profiler.connect();
+  await profiler.post("Profiler.enable");
+  await profiler.post("Profiler.setSamplingInterval", { interval: 200 });
+  await profiler.post("Profiler.start");
+  return profiler;
+}
+
 function collector(): () => void {
+  const { Bun: bun } = globalThis as { Bun?: { gc(synchronous: boolean): void } };
+  if (bun !== undefined) {
+    return () => bun.gc(true);
+  }
   // Switched on when first asked for, so that servers otherwise run under plain `node`.
   setFlagsFromString("--expose-gc");
   return runInNewContext("gc") as () => void;

@@ -63,6 +63,8 @@ async function startWs(sendToAll: Send): Promise<ServerUnderTest> {
         webSocket.send(JSON.stringify({ type: "joined", id: message.id, room: message.room, userId }));
       } else if (message.type === "echo" && joined.has(message.room)) {
         webSocket.send(JSON.stringify({ type: "reply", id: message.id, room: message.room, payload: message.payload }));
+      } else if (message.type === "say" && joined.has(message.room)) {
+        sendToAll(rooms.get(message.room) ?? new Set(), message.room, message.payload);
       }
     });
     webSocket.on("close", () => {

@@ -1,6 +1,13 @@
 /** Portcullis as its README has it: a signed token at the edge, one channel, defaults everywhere. */
 import { defineEndpoint, defineSocket, signedToken } from "portcullis";
-import { benchSecretKeyBase, messageEvent, roomTopic, tokenMaxAgeSeconds, tokenSalt } from "../scenario.ts";
+import {
+  benchSecretKeyBase,
+  messageEvent,
+  type Payload,
+  roomTopic,
+  tokenMaxAgeSeconds,
+  tokenSalt,
+} from "../scenario.ts";
 import type { ServerUnderTest } from "./server.ts";
 
 const userSocket = defineSocket({
@@ -11,7 +18,12 @@ const userSocket = defineSocket({
   id: (assigns) => `users:${assigns.userId}`,
 });
 
-const roomChannel = userSocket.channel("room:{name}", { authorize: "everyone" }).on({ echo: (payload) => payload });
+const roomChannel = userSocket.channel("room:{name}", { authorize: "everyone" }).on({
+  echo: (payload) => payload,
+  say(payload, channel) {
+    channel.broadcast(messageEvent, payload as Payload);
+  },
+});
 
 export async function startPortcullis(): Promise<ServerUnderTest> {
   const endpoint = defineEndpoint({

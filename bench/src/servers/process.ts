@@ -1,4 +1,4 @@
-/** The server's process: `node process.js <server>` prints one line with its two ports and serves until its standard input ends. */
+/** The server's process: `node process.js <server>` prints one line with its two ports and its id and serves until its standard input ends. */
 import { isServerName } from "./catalogue.ts";
 import { listenControl } from "./control.ts";
 import { startServer } from "./start.ts";
@@ -9,7 +9,7 @@ if (!isServerName(name)) {
 }
 const server = await startServer(name);
 const control = await listenControl(server);
-process.stdout.write(`${JSON.stringify({ port: server.port, controlPort: control.port })}\n`);
+process.stdout.write(`${JSON.stringify({ port: server.port, controlPort: control.port, pid: process.pid })}\n`);
 
 // An orderly exit even if connections are still open: `--cpu-prof` writes its file only then. Covers a runner that died, too.
 process.stdin.resume();

@@ -3,7 +3,15 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createTokens } from "portcullis/token";
 import { Server } from "socket.io";
-import { benchSecretKeyBase, echoEvent, messageEvent, roomTopic, tokenMaxAgeSeconds, tokenSalt } from "../scenario.ts";
+import {
+  benchSecretKeyBase,
+  echoEvent,
+  messageEvent,
+  roomTopic,
+  sayEvent,
+  tokenMaxAgeSeconds,
+  tokenSalt,
+} from "../scenario.ts";
 import type { ServerUnderTest } from "./server.ts";
 
 export async function startSocketIo(): Promise<ServerUnderTest> {
@@ -26,6 +34,7 @@ export async function startSocketIo(): Promise<ServerUnderTest> {
       socket.join(room);
       acknowledge({ userId: socket.data.userId });
     });
+    socket.on(sayEvent, (room: string, payload: unknown) => io.to(room).emit(messageEvent, payload));
     socket.on(echoEvent, (payload: unknown, acknowledge: (reply: unknown) => void) => acknowledge(payload));
   });
 

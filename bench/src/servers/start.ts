@@ -5,6 +5,7 @@ import type { ServerUnderTest } from "./server.ts";
 export async function startServer(name: ServerName): Promise<ServerUnderTest> {
   switch (name) {
     case "portcullis":
+    case "portcullis-node-26":
       return (await import("./portcullis.ts")).startPortcullis();
     case "naive-ws":
       return (await import("./naive-ws.ts")).startNaiveWs();
@@ -12,5 +13,14 @@ export async function startServer(name: ServerName): Promise<ServerUnderTest> {
       return (await import("./naive-ws.ts")).startEncodeOnceWs();
     case "socket.io":
       return (await import("./socket-io.ts")).startSocketIo();
+    case "uws":
+      return (await import("./uws.ts")).startUws();
+    case "bun":
+      return (await import("./bun.ts")).startBun();
+    case "ws-handshake":
+    case "ws-echo":
+      return (await import("./bare-ws.ts")).startBareWs();
+    case "phoenix":
+      throw new Error("Phoenix is started by whoever wants it measured; `--phoenix-url` says where it is.");
   }
 }
