@@ -3,6 +3,7 @@
  *
  * - fuzz: random and nearly right bytes into everything that reads what a stranger sends; nothing may throw past its
  *   boundary, and no input may take long. `--seed` repeats a run, `--inputs` sets how many each gets.
+ * - topics: one client joins and leaves a million of them over a real connection; nothing of any may be left.
  * - soak: clients that connect, join, push, crash and vanish; afterwards nothing of them may be left.
  */
 import { parseArgs } from "node:util";
@@ -11,12 +12,19 @@ import { defineEndpoint, defineSocket, silentLogger } from "../packages/portcull
 import { fuzz } from "../packages/portcullis/test/fuzz/fuzz.ts";
 import { random } from "../packages/portcullis/test/fuzz/random.ts";
 import { targets } from "../packages/portcullis/test/fuzz/targets.ts";
+import { heldBytes } from "../packages/portcullis/test/memory/collector.ts";
 
 const { values } = parseArgs({
-  options: { seed: { type: "string" }, inputs: { type: "string" }, rounds: { type: "string" } },
+  options: {
+    seed: { type: "string" },
+    inputs: { type: "string" },
+    topics: { type: "string" },
+    rounds: { type: "string" },
+  },
 });
 const seed = Number(values.seed ?? Date.now() % 2 ** 31);
 const inputs = Number(values.inputs ?? 1_100_000);
+const topics = Number(values.topics ?? 1_000_000);
 const rounds = Number(values.rounds ?? 300);
 /** A pause of the collector's, and of a busy machine, is shorter. */
 const slowMs = 500;
@@ -36,7 +44,6 @@ for (const target of targets) {
   console.log(`  ${target.name}: ${seconds.toFixed(1)} s, slowest ${slowestMs.toFixed(2)} ms`);
 }
 
-console.log(`soak: ${rounds} rounds of 50 clients`);
 const socket = defineSocket({
   connect: ({ params }) => ({ name: String(params["name"]) }),
   id: ({ name }) => `names:${name}`,
@@ -47,6 +54,10 @@ const room = socket.channel("room:{id}").on({
     throw new Error("soak");
   },
 });
+console.log(`topics: ${topics} joined and left over one connection`);
+await visitTopics();
+
+console.log(`soak: ${rounds} rounds of 50 clients`);
 const endpoint = defineEndpoint({
   secretKeyBase: "s".repeat(64),
   logger: silentLogger,
@@ -71,6 +82,45 @@ if (grownMb > 64) failed = true;
 await endpoint.close();
 console.log(failed ? "FAILED" : "Everything held.");
 process.exitCode = failed ? 1 : 0;
+
+/** Twenty at a time; the first tenth fills caches and pools. */
+async function visitTopics(): Promise<void> {
+  const unlimited = { joinsPerSecond: Number.POSITIVE_INFINITY, messagesPerSecond: Number.POSITIVE_INFINITY };
+  const visited = defineEndpoint({
+    secretKeyBase: "s".repeat(64),
+    logger: silentLogger,
+    sockets: { "/s": { socket, channels: [room], rates: { ...unlimited, bytesPerSecond: Number.POSITIVE_INFINITY } } },
+  });
+  const listening = await visited.listen({ port: 0, host: "127.0.0.1" });
+  const client = new WebSocket(`ws://127.0.0.1:${listening.port}/s/websocket?vsn=2.0.0&name=visitor`);
+  await new Promise((resolve, reject) => client.once("open", resolve).once("error", reject));
+  let answers = 0;
+  let onAnswer = (): void => {};
+  client.on("message", () => {
+    answers += 1;
+    onAnswer();
+  });
+  let held = 0;
+  for (let from = 0; from < topics; from += 20) {
+    for (let n = from; n < from + 20; n += 1) {
+      client.send(JSON.stringify([`${n}`, `${n}`, `room:${n}`, "phx_join", {}]));
+      client.send(JSON.stringify([`${n}`, `l${n}`, `room:${n}`, "phx_leave", {}]));
+    }
+    // A leave is answered, and closed.
+    const wanted = 3 * (from + 20);
+    await new Promise<void>((resolve) => {
+      onAnswer = () => void (answers >= wanted && resolve());
+      onAnswer();
+    });
+    if (from === Math.floor(topics / 200) * 20) held = await heldBytes();
+  }
+  const grown = (await heldBytes()) - held;
+  console.log(`  ${grown} bytes of objects more than after the first tenth`);
+  // A byte for each of a million.
+  if (grown > 1_000_000) failed = true;
+  client.terminate();
+  await visited.close();
+}
 
 async function visit(name: string): Promise<void> {
   const client = new WebSocket(`ws://127.0.0.1:${port}/s/websocket?vsn=2.0.0&name=${name}`);

@@ -5,16 +5,19 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer, type ServerOptions as TlsOptions } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { Deadlines } from "./auth/deadlines.ts";
 import { Revocations, type Revoke } from "./auth/revocation.ts";
 import type { CredentialStore } from "./auth/store.ts";
-import type { EndpointHandle } from "./channel/contract.ts";
+import type { BroadcastOptions, EndpointHandle } from "./channel/contract.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { definitionError } from "./errors.ts";
+import type { Handler } from "./listen/handler.ts";
+import type { ListenHost } from "./listen/host.ts";
+import { type Listening, type ListenOptions, OwnServers, type Sharing } from "./listen/listen.ts";
+import { Workers, workerCount } from "./listen/primary.ts";
+import { isWorker, listenAsWorker } from "./listen/worker.ts";
 import { isThenable } from "./outcome.ts";
 import { isReservedEvent } from "./protocol/events.ts";
 import { assertPayload } from "./protocol/frame.ts";
@@ -109,41 +112,6 @@ export interface Health {
   readonly revocations: "ok" | "unread";
 }
 
-/** Options of {@link Endpoint.listen}. */
-export interface ListenOptions {
-  /** `0` takes any free port. */
-  readonly port: number;
-  /** Default: every address of the machine. */
-  readonly host?: string;
-  /** Certificate and key, for `https` and `wss`. */
-  readonly tls?: TlsOptions;
-  /**
-   * Connections the kernel may hold for us while we are busy. Default 4,096, of which the system may allow fewer
-   * (`net.core.somaxconn`): after a deploy everybody comes at once, and who doesn't fit in comes a second or more later.
-   */
-  readonly backlog?: number;
-}
-
-/** A listening endpoint. */
-export interface Listening {
-  /** The port it really has: for `0`, the one that was free. */
-  readonly port: number;
-  /** The host that was asked for, `"localhost"` where none was. */
-  readonly host: string;
-  /** `http://host:port`, or `https://…` with `tls`. */
-  readonly url: string;
-  /** Stops listening, and doesn't wait for anybody. Connections stay; {@link Endpoint.close} ends them. */
-  close(): Promise<void>;
-}
-
-/** For `node:http` servers and frameworks on top of them. */
-export interface Handler {
-  /** As a request listener or as Express-style middleware: what isn't a socket's path goes to `next`, or gets 404. */
-  (request: IncomingMessage, response: ServerResponse, next?: () => void): void;
-  /** As an upgrade listener. Leaves alone what isn't a socket's path, and says so by returning false. */
-  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
-}
-
 /** A running endpoint. */
 export interface Endpoint<Sockets = unknown> extends EndpointHandle {
   readonly "~sockets"?: Sockets;
@@ -162,9 +130,9 @@ export interface Endpoint<Sockets = unknown> extends EndpointHandle {
    * @throws TypeError for an event `phx_*`, and for a payload that is no object or that JSON can't hold. The event
    * `disconnect` is {@link Endpoint.disconnect}, with the topic as socket id, as Phoenix code writes it.
    */
-  broadcast(topic: string, event: string, payload: object): void;
+  broadcast(topic: string, event: string, payload: object, options?: BroadcastOptions): void;
   /** Tells the subscribers of this process only. Throws as {@link Endpoint.broadcast} does, for `disconnect` too. */
-  localBroadcast(topic: string, event: string, payload: object): void;
+  localBroadcast(topic: string, event: string, payload: object, options?: BroadcastOptions): void;
   /**
    * Ends every connection whose socket `id` is this, with close code 1001: clients come back and are asked for their
    * credential again. Whoever is being let in at this moment is ended too.
@@ -217,7 +185,10 @@ export interface Endpoint<Sockets = unknown> extends EndpointHandle {
   ): () => void;
   /** How many connections are open in this process. */
   readonly connectionCount: number;
-  /** Serves on a port of its own: nothing but the sockets; other paths get 404. Rejects when the port is taken. */
+  /**
+   * Serves on a port of its own, in this process or in several: nothing but the sockets; other paths get 404. Rejects when
+   * the port is taken, and with `workers_failed` when workers die as soon as they are started.
+   */
   listen(options: ListenOptions): Promise<Listening>;
   /**
    * Serves on a server of yours. Its request listeners go on for every path that isn't a socket's, its upgrade listeners
@@ -269,14 +240,10 @@ export interface Endpoint<Sockets = unknown> extends EndpointHandle {
 /** The types of an endpoint's sockets, for a client: `type App = SocketsOf<typeof endpoint>`. */
 export type SocketsOf<Of> = Of extends { readonly "~sockets"?: infer Sockets } ? NonNullable<Sockets> : never;
 
-/** Node's own is 511. */
-const backlogDefault = 4_096;
 /** How long `close()` waits for clients to answer before it cuts them. */
 const closeGraceMs = 5_000;
 /** Keys of session cookies and of the bus that are remembered: one for each kind and secret. */
 const keysMax = 32;
-/** Handshakes that dribble: how long TLS, and then the headers of a request, may take on a server of ours. */
-const headersTimeoutMs = 10_000;
 
 /**
  * Defines an endpoint. Nothing listens yet: import it in tests, call `listen` or `attach` in the server.
@@ -299,22 +266,6 @@ export function defineEndpoint<const Sockets extends Readonly<Record<string, Mou
   options: EndpointOptions<Sockets> & { readonly sockets: CheckedMounts<Sockets> },
 ): Endpoint<Sockets> {
   return new RunningEndpoint(options);
-}
-
-/** A server that `listen` made, with everybody who is connected to it in whatever way. */
-interface OwnServer {
-  readonly server: Server;
-  readonly sockets: Set<Socket>;
-  closed: Promise<void> | null;
-}
-
-/** Stops listening. Resolves when nobody is connected any more. */
-function closeServer(own: OwnServer): Promise<void> {
-  own.closed ??= new Promise((resolve) => {
-    own.server.close(() => resolve());
-    own.server.closeIdleConnections();
-  });
-  return own.closed;
 }
 
 /** `/a` and `/a/`, `/:x` and `/:y` are one path: the second would never be reached. */
@@ -345,7 +296,13 @@ class RunningEndpoint implements Endpoint<never> {
   readonly #roll: Roll;
   /** How long any of its authenticators lets a credential live. */
   readonly #keepRevocationsMs: number;
-  readonly #servers = new Set<OwnServer>();
+  readonly #servers = new OwnServers();
+  readonly #hasBus: boolean;
+  /** Of a primary. */
+  #workers: Workers | null = null;
+  readonly #keys: DerivedKeys;
+  /** The longest of its mounts' drains. */
+  readonly #drainLimitMs: number;
   #closed = false;
 
   constructor(options: EndpointOptions<Readonly<Record<string, MountOptions>>>) {
@@ -359,7 +316,9 @@ class RunningEndpoint implements Endpoint<never> {
     this.#ring = new SecretRing(options.secretKeyBase, now);
     this.tokens = createTokensOf(this.#ring, { now });
     const keys = new DerivedKeys(this.#ring, keysMax);
-    if (options.pubsub !== undefined) this.#pubsub.joinBus(this.#busOf(options.pubsub, keys));
+    this.#keys = keys;
+    this.#hasBus = options.pubsub !== undefined;
+    if (options.pubsub !== undefined) this.#pubsub.joinBus(this.#busOf(options.pubsub));
     this.#revocations = new Revocations({
       store: options.store ?? null,
       pubsub: this.#pubsub,
@@ -389,6 +348,7 @@ class RunningEndpoint implements Endpoint<never> {
     }
     assertDistinct(paths);
     const mounts = paths.map((path) => createMount(path, options.sockets[path] as MountOptions, environment));
+    this.#drainLimitMs = Math.max(0, ...mounts.map(({ drain }) => drain?.limitMs ?? 0));
     const roll = new Roll({
       clock: this.#clock,
       telemetry: this.#telemetry,
@@ -435,27 +395,27 @@ class RunningEndpoint implements Endpoint<never> {
     return this.#transports.connectionCount;
   }
 
-  #busOf(adapter: PubSubAdapter, keys: DerivedKeys): Bus {
+  #busOf(adapter: PubSubAdapter): Bus {
     return new Bus({
       adapter,
-      envelopes: new Envelopes(keys),
+      envelopes: new Envelopes(this.#keys),
       telemetry: this.#telemetry,
       node: this.#pubsub.node,
-      onMessage: (message) => this.#pubsub.heard(message),
+      onMessage: (message, from) => this.#pubsub.heard(message, from),
       onStatus: (status) => this.#pubsub.statusChanged(status),
     });
   }
 
-  broadcast(topic: string, event: string, payload: object): void {
+  broadcast(topic: string, event: string, payload: object, options?: BroadcastOptions): void {
     // Phoenix's way to end a user's connections; here an alias for program code, never a message on a topic.
     if (event === "disconnect") return this.disconnect(topic);
     assertBroadcast(event, payload);
-    this.#pubsub.broadcast(topic, event, payload);
+    this.#pubsub.broadcast(topic, event, payload, options);
   }
 
-  localBroadcast(topic: string, event: string, payload: object): void {
+  localBroadcast(topic: string, event: string, payload: object, options?: BroadcastOptions): void {
     assertBroadcast(event, payload);
-    this.#pubsub.localBroadcast(topic, event, payload);
+    this.#pubsub.localBroadcast(topic, event, payload, options);
   }
 
   disconnect(socketId: string): void {
@@ -500,44 +460,29 @@ class RunningEndpoint implements Endpoint<never> {
     return () => this.#pubsub.unsubscribe(topic, subscriber);
   }
 
-  async listen({ port, host, tls, backlog = backlogDefault }: ListenOptions): Promise<Listening> {
+  async listen(options: ListenOptions): Promise<Listening> {
     if (this.#closed) throw new Error("This endpoint was closed, and takes no more connections. Define a new one.");
-    const timeouts = {
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: headersTimeoutMs,
-      handshakeTimeout: headersTimeoutMs,
-      connectionsCheckingInterval: 1_000,
+    if (options.workers === undefined) return this.#serve(options, null);
+    const count = workerCount(options.workers);
+    const host: ListenHost = {
+      pubsub: this.#pubsub,
+      revocations: this.#revocations,
+      telemetry: this.#telemetry,
+      clock: this.#clock,
+      hasBus: this.#hasBus,
+      drainLimitMs: this.#drainLimitMs,
+      joinBus: (adapter) => this.#pubsub.joinBus(this.#busOf(adapter)),
+      serve: (own, sharing) => this.#serve(own, sharing),
+      drain: () => this.drain(),
+      close: () => this.close(),
     };
-    const server =
-      tls === undefined ? createServer(timeouts, this.handler) : createTlsServer({ ...timeouts, ...tls }, this.handler);
-    this.attach(server);
-    const own: OwnServer = { server, sockets: new Set(), closed: null };
-    server.on("connection", (socket: Socket) => {
-      own.sockets.add(socket);
-      socket.once("close", () => own.sockets.delete(socket));
-    });
-    this.#servers.add(own);
-    const forget = (): boolean => this.#servers.delete(own);
-    server.once("close", forget);
-    server.once("error", forget);
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(port, host, backlog, () => {
-        server.off("error", forget);
-        server.off("error", reject);
-        resolve();
-      });
-    });
-    const address = server.address() as AddressInfo;
-    const name = host ?? "localhost";
-    return {
-      port: address.port,
-      host: name,
-      url: `${tls === undefined ? "http" : "https"}://${name.includes(":") ? `[${name}]` : name}:${address.port}`,
-      async close() {
-        void closeServer(own);
-      },
-    };
+    if (isWorker()) return listenAsWorker(host, options);
+    this.#workers = new Workers(host, options, count);
+    return this.#workers.start();
+  }
+
+  #serve(options: ListenOptions, sharing: Sharing | null): Promise<Listening> {
+    return this.#servers.open({ options, sharing, handler: this.handler, attach: (server) => this.attach(server) });
   }
 
   attach(server: Server): () => void {
@@ -580,7 +525,7 @@ class RunningEndpoint implements Endpoint<never> {
 
   async drain(): Promise<void> {
     this.#closed = true;
-    await this.#transports.drain();
+    await Promise.all([this.#transports.drain(), this.#workers?.end("drain")]);
     await this.close();
   }
 
@@ -598,18 +543,21 @@ class RunningEndpoint implements Endpoint<never> {
   async close(): Promise<void> {
     this.#closed = true;
     for (const task of this.#closing.splice(0)) task();
-    const servers = [...this.#servers].map(closeServer);
+    // They are told through the bus as well: it goes last.
+    const workers = this.#workers?.end("close");
+    const servers = this.#servers.close();
     const cancel = this.#clock.after(closeGraceMs, () => {
       this.#transports.terminate();
-      // What has sent half a request, or nothing at all, is no connection of a transport.
-      for (const { sockets } of this.#servers) for (const socket of sockets) socket.destroy();
+      this.#servers.terminate();
     });
     this.#transports.closeAll("endpoint_closed", { kind: "shutdown" });
     await this.#transports.drained();
-    await Promise.all(servers);
+    await servers;
     cancel();
+    await workers;
     this.#revocations.stop();
     await this.#pubsub.close();
+    this.#workers?.dispose();
     this.#telemetry.flush();
   }
 

@@ -8,9 +8,10 @@
 interface Entry {
   /**
    * What the failure ends: `connection` before it exists (an HTTP `status`), `close` an open connection (a WebSocket
-   * `closeCode`), `message` one join or push (an error reply with `reason`), `channel` one channel (`phx_error`).
+   * `closeCode`), `message` one join or push (an error reply with `reason`), `channel` one channel (`phx_error`), `start`
+   * nothing yet, because there is no server.
    */
-  readonly ends: "connection" | "close" | "message" | "channel";
+  readonly ends: "connection" | "close" | "message" | "channel" | "start";
   readonly status?: number;
   readonly closeCode?: number;
   readonly reason?: string;
@@ -295,6 +296,10 @@ export const errorTable = {
     ends: "message",
     means: "A message for an earlier instance of the channel. Dropped, as in Phoenix.",
   },
+  volatile_dropped: {
+    ends: "message",
+    means: "A volatile broadcast was left out for a client that is behind in reading.",
+  },
   binary_for_v1: { ends: "message", means: "A binary broadcast has no V1 form. Dropped for V1 subscribers." },
   handler_failed: {
     ends: "channel",
@@ -311,6 +316,7 @@ export const errorTable = {
     reason: "channel_crash",
     means: "The channel fell too far behind what it was sent.",
   },
+  workers_failed: { ends: "start", means: "Workers died as soon as they were started, several in a row." },
 } as const;
 
 /** Only to have every entry checked: `satisfies` can't stand in a declaration others are to infer. */

@@ -23,6 +23,7 @@ export {
 } from "./auth/ticket.ts";
 export type { AnyChannel, AuthorizeResult, ChannelDefinition } from "./channel/channel.ts";
 export type {
+  BroadcastOptions,
   Channel,
   ChannelOf,
   ChannelShape,
@@ -40,14 +41,13 @@ export {
   defineEndpoint,
   type Endpoint,
   type EndpointOptions,
-  type Handler,
   type Health,
-  type Listening,
-  type ListenOptions,
   type Rotation,
   type SocketsOf,
 } from "./endpoint.ts";
 export { type ErrorCode, errorTable, isPortcullisError, PortcullisError } from "./errors.ts";
+export type { Handler } from "./listen/handler.ts";
+export type { Listening, ListenOptions } from "./listen/listen.ts";
 export {
   type Acceptance,
   type Awaitable,

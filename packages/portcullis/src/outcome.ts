@@ -181,9 +181,22 @@ export function isStop(value: unknown): value is Stop {
   return kindOf(value) === "stop";
 }
 
-/** Whether `value` can be awaited. Cheaper than `await`ing it: a synchronous handler costs no promise. */
+/**
+ * Goes on with `value`: at once, or when it is there. A promise only where one was given: thousands connect at once, and each
+ * promise is one for all of them.
+ */
+export function whenThere<Value, Result>(
+  value: Awaitable<Value>,
+  goOn: (value: Value) => Result | Promise<Result>,
+): Result | Promise<Result> {
+  return isThenable(value) ? Promise.resolve(value as PromiseLike<Value>).then(goOn) : goOn(value as Value);
+}
+
+/**
+ * Whether `value` can be awaited, a function with a `then` too: taken for an answer, it would let somebody in. Cheaper than
+ * `await`ing it: a synchronous handler costs no promise.
+ */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === "object" && value !== null && typeof (value as { readonly then?: unknown }).then === "function"
-  );
+  const canHaveThen = (typeof value === "object" && value !== null) || typeof value === "function";
+  return canHaveThen && typeof (value as { readonly then?: unknown }).then === "function";
 }

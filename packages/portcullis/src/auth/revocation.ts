@@ -45,6 +45,13 @@ export type Revoke =
       readonly expiresAt?: number;
     };
 
+/** What one node knows of what was taken away. Plain JSON. */
+export interface KnownRevocations {
+  readonly revocations: readonly Revocation[];
+  /** Ids of keys. */
+  readonly compromised: readonly string[];
+}
+
 /** While the bus is down nobody says what was revoked elsewhere: the store is asked again after this long. */
 const staleMs = 1_000;
 /** A store that doesn't answer for so long has failed, and is asked again. */
@@ -120,6 +127,7 @@ export class Revocations {
   isRevoked(identity: Identity): boolean {
     const { authenticator, issuer, tenant, subject, tokenId, issuedAt } = identity;
     if (this.isCompromised(identity)) return true;
+    if (this.#entries.size === 0) return false;
     if (tokenId !== null && this.#entries.has(`token:${tokenId}`)) return true;
     for (const key of this.#subjects.get(subject) ?? []) {
       const entry = this.#entries.get(key);
@@ -166,6 +174,13 @@ export class Revocations {
     }
     this.#told.delete(key);
     this.#told.set(key, { revocation, at: now });
+  }
+
+  /** What a node that comes has to know: everything, or what this one has told the others lately, which may not have arrived. */
+  known(which: "all" | "told"): KnownRevocations {
+    const revocations =
+      which === "all" ? [...this.#entries.values()] : [...this.#told.values()].map(({ revocation }) => revocation);
+    return { revocations, compromised: [...this.#compromised] };
   }
 
   /** Takes a revocation back, here, in the store and on every node. */

@@ -102,9 +102,17 @@ export interface Channel<Assigns, Params, Out> {
    * Sends `event` to every subscriber of this topic, this channel's client included. It is encoded once for all of them;
    * a binary payload has no form for V1 clients, who don't get it. Throws what {@link Channel.push} throws.
    */
-  broadcast<Event extends PushEvent<Out>>(event: Event, payload: PushPayload<Out, Event>): void;
+  broadcast<Event extends PushEvent<Out>>(
+    event: Event,
+    payload: PushPayload<Out, Event>,
+    options?: BroadcastOptions,
+  ): void;
   /** Sends `event` to every subscriber of this topic but this one. */
-  broadcastFrom<Event extends PushEvent<Out>>(event: Event, payload: PushPayload<Out, Event>): void;
+  broadcastFrom<Event extends PushEvent<Out>>(
+    event: Event,
+    payload: PushPayload<Out, Event>,
+    options?: BroadcastOptions,
+  ): void;
   /**
    * Puts a message in this channel's own mailbox, for `.info({ [name](message) })`. In `join` it is how to do something once
    * the join is answered. More than `mailboxMax` waiting messages (10,000) crash the channel; after the end it is ignored.
@@ -140,14 +148,29 @@ export interface Channel<Assigns, Params, Out> {
   deferReply(): (value?: unknown) => void;
 }
 
+/** How a broadcast is sent. */
+export interface BroadcastOptions {
+  /**
+   * Whether a client that is behind in reading can do without it, because the next one makes up for it: a cursor's place, a
+   * price. On a mount with `slowReaders: "drop-volatile"` it is left out for clients for whom more than 64 KiB wait; on any
+   * other it is sent like every broadcast. Default `false`.
+   *
+   * @example
+   * ```ts
+   * channel.broadcastFrom("cursor", { x, y }, { volatile: true });
+   * ```
+   */
+  readonly volatile?: boolean;
+}
+
 /** What a channel sees of its endpoint. */
 export interface EndpointHandle {
   /** For parts of the library, such as presence; not for programs. */
   readonly "~parts": EndpointParts;
   /** Tells every subscriber of any topic. */
-  broadcast(topic: string, event: string, payload: object): void;
+  broadcast(topic: string, event: string, payload: object, options?: BroadcastOptions): void;
   /** Tells those of this process only. */
-  localBroadcast(topic: string, event: string, payload: object): void;
+  localBroadcast(topic: string, event: string, payload: object, options?: BroadcastOptions): void;
   /** Ends every connection with this socket id, this channel's own included. */
   disconnect(socketId: string): void;
 }

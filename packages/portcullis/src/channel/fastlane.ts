@@ -13,6 +13,8 @@ export interface SharedFrame {
   readonly data: FrameData;
   /** Where a transport keeps its own form of the frame (a WebSocket frame with its header), made once. */
   wire: Uint8Array | null;
+  /** Whether it may be left out for a client that is behind in reading. */
+  readonly volatile: boolean;
 }
 
 interface Lanes {
@@ -32,7 +34,7 @@ export function frameOf(broadcast: Broadcast, serializer: Serializer): SharedFra
   let frame = lanes[serializer.name];
   if (frame === undefined) {
     const data = serializer.encodeBroadcast(broadcast.topic, broadcast.event, broadcast.payload);
-    frame = data === null ? null : { data, wire: null };
+    frame = data === null ? null : { data, wire: null, volatile: broadcast.volatile };
     lanes[serializer.name] = frame;
   }
   return frame;

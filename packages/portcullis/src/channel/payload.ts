@@ -5,7 +5,7 @@
  */
 
 import { definitionError } from "../errors.ts";
-import { isThenable, reply } from "../outcome.ts";
+import { reply, whenThere } from "../outcome.ts";
 import { reasons } from "../protocol/events.ts";
 import type { Schema } from "./contract.ts";
 
@@ -39,10 +39,7 @@ export function assertSchema(where: string, given: Schema | undefined): void {
 
 /** Checks `value`. A promise only where the schema's own check is one. */
 export function checkPayload(schema: Schema, value: unknown): Checked | Promise<Checked> {
-  const result = schema["~standard"].validate(value);
-  return isThenable(result)
-    ? Promise.resolve(result as PromiseLike<Result>).then((settled) => toChecked(settled, value))
-    : toChecked(result as Result, value);
+  return whenThere<Result, Checked>(schema["~standard"].validate(value), (result) => toChecked(result, value));
 }
 
 type Result = Awaited<ReturnType<Schema["~standard"]["validate"]>>;

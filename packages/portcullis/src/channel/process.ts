@@ -14,7 +14,7 @@ import type { FrameData } from "../protocol/message.ts";
 import type { Serializer } from "../protocol/serializer.ts";
 import type { Broadcast, PubSub, Subscriber } from "../pubsub/pubsub.ts";
 import type { ChannelRuntime } from "./channel.ts";
-import type { Channel, EndpointHandle, LeaveReason } from "./contract.ts";
+import type { BroadcastOptions, Channel, EndpointHandle, LeaveReason } from "./contract.ts";
 import { frameOf, type SharedFrame } from "./fastlane.ts";
 import { answerJoin, authorizeAgain, type JoinAnswer, joinCrashed } from "./joining.ts";
 import { type Checked, checkPayload } from "./payload.ts";
@@ -66,6 +66,9 @@ type Handled = Exclude<Item, { readonly kind: "leave" }>;
 /** `joining` -> `joined` -> `ending` (the leave hook runs) -> `ended`. */
 type State = "joining" | "joined" | "ending" | "ended";
 
+/** The mailbox of those that never had anything wait: an array each would take memory. */
+const nothing: never[] = [];
+
 const idle: unique symbol = Symbol("no push is being handled");
 
 export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unknown> {
@@ -85,7 +88,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   #busy = false;
   /** Nothing of the mailbox is handled while the channel is being authorized anew. */
   #suspended = false;
-  #mailbox: Item[] = [];
+  #mailbox: Item[] = nothing;
   #ref: unknown = idle;
   #own: Readonly<Record<string, unknown>> | null = null;
   #merged: { readonly base: object; readonly value: object } | null = null;
@@ -159,12 +162,13 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     this.#write(this.#host.serializer.encodePush(this.joinRef, null, this.topic, event, payload));
   }
 
-  broadcast(event: string, payload: object): void {
-    if (this.#maySend("broadcast", event)) this.#host.pubsub.broadcast(this.topic, event, payload);
+  broadcast(event: string, payload: object, options?: BroadcastOptions): void {
+    if (this.#maySend("broadcast", event)) this.#host.pubsub.broadcast(this.topic, event, payload, options);
   }
 
-  broadcastFrom(event: string, payload: object): void {
-    if (this.#maySend("broadcast", event)) this.#host.pubsub.broadcast(this.topic, event, payload, this);
+  broadcastFrom(event: string, payload: object, options?: BroadcastOptions): void {
+    if (!this.#maySend("broadcast", event)) return;
+    this.#host.pubsub.broadcast(this.topic, event, payload, { ...options, from: this });
   }
 
   send(name: string, message?: unknown): void {
@@ -272,7 +276,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   /** A push of the client. Returns false when it was handled at once, true when it waits. */
   receive(ref: unknown, event: unknown, payload: unknown, bytes: number): boolean {
     if (this.waiting) {
-      this.#mailbox.push({ kind: "push", ref, event, payload, bytes });
+      this.#keep({ kind: "push", ref, event, payload, bytes });
       return true;
     }
     this.#run({ kind: "push", ref, event, payload, bytes });
@@ -284,7 +288,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
   receiveLeave(ref: unknown, bytes: number): boolean {
     if (this.waiting) {
       this.leaving = true;
-      this.#mailbox.push({ kind: "leave", ref, bytes });
+      this.#keep({ kind: "leave", ref, bytes });
       return true;
     }
     this.#leave(ref);
@@ -317,6 +321,11 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
       else this.crash(this.#mailboxFull());
       return;
     }
+    this.#keep(item);
+  }
+
+  #keep(item: Item): void {
+    if (this.#mailbox === nothing) this.#mailbox = [];
     this.#mailbox.push(item);
   }
 
@@ -577,7 +586,7 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     for (const [topic, subscriber] of this.#heard ?? []) this.#host.pubsub.unsubscribe(topic, subscriber);
     this.#heard = null;
     const mailbox = this.#mailbox;
-    this.#mailbox = [];
+    this.#mailbox = nothing;
     for (const item of mailbox) if ("bytes" in item) this.#host.handled(item.bytes);
     this.#abort?.abort();
   }

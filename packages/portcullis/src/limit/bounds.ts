@@ -13,6 +13,8 @@ export const bounds = {
   channelsMax: 100,
   /** Bytes written for a connection but not yet taken by its peer. Over it: the connection is dropped. */
   outgoingBytesMax: 4_194_304,
+  /** Beyond it a client is behind, and what is volatile may be left out for it. */
+  volatileBytesMax: 65_536,
   /** Frames received but not handled yet, over all channels of a connection. Over it: reading stops for a while. */
   pendingFramesMax: 128,
   /** Bytes of the same. */
@@ -58,6 +60,10 @@ export const bounds = {
   presenceReplicasMax: 1_000,
   /** Characters of one message between nodes. Over it: broadcasting throws, and what comes is not taken. */
   busMessageBytesMax: 16_777_216,
+  /** Bytes that wait for one other process of `listen({ workers })` to read them. Over it: lost, and health says so. */
+  meshQueueBytesMax: 33_554_432,
+  /** Processes of `listen({ workers })`. Over it: `listen` rejects. */
+  workersMax: 1_024,
   /** Long-poll: how long a request waits for messages; a session nobody polls for 1.5 of them ends. */
   longpollWindowMs: 10_000,
   /** How old a session's token may be: two weeks, as in Phoenix. */

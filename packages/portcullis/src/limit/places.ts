@@ -17,7 +17,8 @@ export class Places {
   readonly #limits: PlaceLimits;
   #count = 0;
   readonly #addresses = new Map<string, number>();
-  readonly #subjects = new Map<string, number>();
+  /** Kind of identity -> subject -> count: a key made of both would be one more text for each connection. */
+  readonly #kinds = new Map<string, Map<string, number>>();
 
   constructor(limits: PlaceLimits) {
     this.#limits = limits;
@@ -25,7 +26,8 @@ export class Places {
 
   /** How many are taken, and by how many addresses and subjects. */
   get taken(): { readonly connections: number; readonly addresses: number; readonly subjects: number } {
-    return { connections: this.#count, addresses: this.#addresses.size, subjects: this.#subjects.size };
+    const subjects = [...this.#kinds.values()].reduce((sum, { size }) => sum + size, 0);
+    return { connections: this.#count, addresses: this.#addresses.size, subjects };
   }
 
   /** A place for somebody of whom no more than the address is known; or which limit there is. */
@@ -41,23 +43,39 @@ export class Places {
   }
 
   /** Whether there was room for one more of the subject. Its count; `null` for none. */
-  takeSubject(subject: string): number | null {
+  takeSubject({ kind, subject }: Named): number | null {
     const { connectionsPerSubjectMax: max } = this.#limits;
-    return (this.#subjects.get(subject) ?? 0) >= max ? null : grow(this.#subjects, subject);
+    let subjects = this.#kinds.get(kind);
+    if (subjects === undefined) {
+      subjects = new Map();
+      this.#kinds.set(kind, subjects);
+    }
+    return (subjects.get(subject) ?? 0) >= max ? null : grow(subjects, subject);
   }
 
-  free(address: string | null, subject: string | null): void {
+  free(address: string | null, named: Named | null): void {
     this.#count -= 1;
     if (address !== null) shrink(this.#addresses, address);
-    if (subject !== null) shrink(this.#subjects, subject);
+    const subjects = named === null ? undefined : this.#kinds.get(named.kind);
+    if (named === null || subjects === undefined) return;
+    shrink(subjects, named.subject);
+    if (subjects.size === 0) this.#kinds.delete(named.kind);
   }
+}
+
+/** Whose place it is. */
+interface Named {
+  /** What is to be equal beside the subject. */
+  readonly kind: string;
+  readonly subject: string;
 }
 
 /** One place. */
 export class Place {
   readonly #places: Places;
   readonly #address: string | null;
-  #subject: string | null = null;
+  #kind: string | null = null;
+  #subject = "";
   #kept = false;
   #free = false;
 
@@ -67,12 +85,13 @@ export class Place {
   }
 
   /** Who it is, known by now. False where there is no room for one more of them; then nothing has changed. */
-  name(subject: string, onGrown: OnGrown): boolean {
+  name(named: Named, onGrown: OnGrown): boolean {
     // Given up while they were being looked at: nobody would free what is taken now.
-    if (this.#free || this.#subject !== null) return true;
-    const count = this.#places.takeSubject(subject);
+    if (this.#free || this.#kind !== null) return true;
+    const count = this.#places.takeSubject(named);
     if (count === null) return false;
-    this.#subject = subject;
+    this.#kind = named.kind;
+    this.#subject = named.subject;
     onGrown("connectionsPerSubjectMax", count);
     return true;
   }
@@ -91,7 +110,7 @@ export class Place {
   release(): void {
     if (this.#free) return;
     this.#free = true;
-    this.#places.free(this.#address, this.#subject);
+    this.#places.free(this.#address, this.#kind === null ? null : { kind: this.#kind, subject: this.#subject });
   }
 }
 

@@ -40,6 +40,8 @@ export interface TrackerOptions {
 }
 
 interface Peer {
+  /** The node it is on. */
+  readonly node: string;
   heardAt: number;
   down: boolean;
   /** Until when an answer to the last request may still come. */
@@ -67,7 +69,7 @@ export class Tracker {
   /** Makes itself known, and hears the others from here on. Called once. */
   start(): void {
     const { parts, name, timing } = this.#options;
-    this.#stopListening = parts.pubsub.onControl((message) => this.#hear(name, message));
+    this.#stopListening = parts.pubsub.onControl((message, node) => this.#hear(name, message, node));
     this.#tickAt = parts.clock.now();
     this.#cancelTick = parts.clock.after(timing.heartbeatMs, () => this.#tick());
     this.#beat(null);
@@ -159,7 +161,8 @@ export class Tracker {
 
   // --- what others say ----------------------------------------------------------------------------------------------
 
-  #hear(name: string, control: ControlMessage): void {
+  #hear(name: string, control: ControlMessage, node: string): void {
+    if (control.kind === "gone") return this.#lose(control.id);
     if (control.kind !== "presence" || control.name !== name) return;
     const message = readMessage(control.data);
     if (message === null) {
@@ -173,7 +176,7 @@ export class Tracker {
     const own = this.state.replica;
     if (from === own || (to !== null && to !== own) || this.#departed.has(from)) return;
     if (message.type === "leave") return this.#depart(from);
-    const peer = this.#peers.get(from) ?? this.#meet(from);
+    const peer = this.#peers.get(from) ?? this.#meet(from, node);
     if (peer === null) return;
     peer.heardAt = this.#options.parts.clock.now();
     if (peer.down) {
@@ -203,7 +206,12 @@ export class Tracker {
     }
   }
 
-  #meet(replica: string): Peer | null {
+  /** A node has died: whoever was there is there no more. */
+  #lose(node: string): void {
+    for (const [replica, peer] of [...this.#peers]) if (peer.node === node) this.#depart(replica);
+  }
+
+  #meet(replica: string, node: string): Peer | null {
     const { replicasMax, parts } = this.#options;
     if (this.#peers.size >= replicasMax) {
       this.#warn(
@@ -212,7 +220,7 @@ export class Tracker {
       );
       return null;
     }
-    const peer: Peer = { heardAt: parts.clock.now(), down: false, askedUntil: 0 };
+    const peer: Peer = { node, heardAt: parts.clock.now(), down: false, askedUntil: 0 };
     this.#peers.set(replica, peer);
     this.#report("up");
     // It may know as little of this one.

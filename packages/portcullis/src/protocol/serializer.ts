@@ -32,9 +32,7 @@ export const serializers: Readonly<Record<SerializerName, Serializer>> = { v1: s
  */
 export function serializerFor(vsn: unknown, allowed: readonly SerializerName[]): Serializer | null {
   const version = vsn === undefined ? "1.0.0" : vsn;
-  if (typeof version !== "string") return null;
-  const match = /^([12])\.0\.(?:0|[1-9]\d{0,9})$/.exec(version);
-  if (match === null) return null;
-  const name: SerializerName = match[1] === "1" ? "v1" : "v2";
+  if (typeof version !== "string" || !/^[12]\.0\.(?:0|[1-9]\d{0,9})$/.test(version)) return null;
+  const name: SerializerName = version.startsWith("1") ? "v1" : "v2";
   return allowed.includes(name) ? serializers[name] : null;
 }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { bareRecord } from "../record.ts";
 import { isLongerThan } from "./frame.ts";
 
 /** The params a pattern yields: `"room:{room}:doc:{doc}"` gives `{ room: string; doc: string }`, `*` gives `rest`. */
@@ -110,7 +111,7 @@ function match(
   segments: readonly Segment[],
   wildcard: boolean,
 ): Readonly<Record<string, string>> | null {
-  const params = Object.create(null) as Record<string, string>;
+  const params = bareRecord<string>();
   let offset = 0;
   for (let index = 0; index < segments.length; index += 1) {
     const { literal, name } = segments[index] as Segment;

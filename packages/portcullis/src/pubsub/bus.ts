@@ -20,8 +20,8 @@ export interface BusOptions {
   readonly telemetry: Telemetry;
   /** Unique in the cluster, and new with every start. */
   readonly node: string;
-  /** Called for what other nodes say. */
-  readonly onMessage: (message: BusMessage) => void;
+  /** Called for what other nodes say, with the one that said it. */
+  readonly onMessage: (message: BusMessage, from: string) => void;
   readonly onStatus: (status: "up" | "down") => void;
 }
 
@@ -125,7 +125,7 @@ export class Bus {
       );
     } else if (opened.from !== node) {
       try {
-        onMessage(opened.message);
+        onMessage(opened.message, opened.from);
       } catch (error) {
         telemetry.error("pubsub message", "what another node said could not be handled", error);
       }

@@ -20,7 +20,13 @@ const macCharacters = 43;
 
 /** What one node says to others. */
 export type BusMessage =
-  | { readonly kind: "broadcast"; readonly topic: string; readonly event: string; readonly payload: unknown }
+  | {
+      readonly kind: "broadcast";
+      readonly topic: string;
+      readonly event: string;
+      readonly payload: unknown;
+      readonly volatile?: boolean;
+    }
   | { readonly kind: "control"; readonly message: ControlMessage };
 
 /** Why a text from the bus was not taken. */
@@ -45,7 +51,7 @@ export class Envelopes {
   seal(from: string, message: BusMessage): string {
     const body = JSON.stringify(
       message.kind === "broadcast"
-        ? [version, from, message.topic, message.event, ...payloadFields(message.payload)]
+        ? [version, from, message.topic, message.event, ...payloadFields(message)]
         : [version, from, message.message],
     );
     if (body.length > bounds.busMessageBytesMax) {
@@ -91,9 +97,11 @@ function macOf(key: KeyObject, body: string): string {
   return createHmac("sha256", key).update(body).digest("base64url");
 }
 
-/** Bytes have no JSON: they travel as base64, marked by a sixth field. */
-function payloadFields(payload: unknown): readonly unknown[] {
-  return payload instanceof Uint8Array ? [Buffer.from(payload).toString("base64"), "base64"] : [payload];
+/** Bytes have no JSON: they travel as base64, marked by a sixth field. A seventh marks what some can do without. */
+function payloadFields({ payload, volatile }: Extract<BusMessage, { kind: "broadcast" }>): readonly unknown[] {
+  const isBytes = payload instanceof Uint8Array;
+  const fields = isBytes ? [Buffer.from(payload).toString("base64"), "base64"] : [payload];
+  return volatile === true ? [fields[0], fields[1] ?? null, "volatile"] : fields;
 }
 
 function read(fields: unknown): { readonly from: string; readonly message: BusMessage } | null {
@@ -103,12 +111,13 @@ function read(fields: unknown): { readonly from: string; readonly message: BusMe
     const message = readControl(fields[2]);
     return message === null ? null : { from, message: { kind: "control", message } };
   }
-  const [, , topic, event, sent, encoding] = fields as readonly unknown[];
+  const [, , topic, event, sent, encoding, manner] = fields as readonly unknown[];
   if (typeof topic !== "string" || typeof event !== "string" || isReservedEvent(event)) return null;
   const payload =
     encoding === "base64" && typeof sent === "string" ? new Uint8Array(Buffer.from(sent, "base64")) : sent;
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return null;
-  return { from, message: { kind: "broadcast", topic, event, payload } };
+  const message = { kind: "broadcast" as const, topic, event, payload };
+  return { from, message: manner === "volatile" ? { ...message, volatile: true } : message };
 }
 
 function readControl(value: unknown): ControlMessage | null {
@@ -116,11 +125,13 @@ function readControl(value: unknown): ControlMessage | null {
   const { kind, id, name, data } = value as Readonly<Record<string, unknown>>;
   switch (kind) {
     case "disconnect":
+    case "gone":
     case "unrevoke":
     case "compromised":
       return typeof id === "string" ? { kind, id } : null;
     case "presence":
       return typeof name === "string" ? { kind, name, data } : null;
+    case "handover":
     case "longpoll":
     case "revoke":
       return { kind, data };

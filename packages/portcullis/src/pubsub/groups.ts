@@ -13,6 +13,11 @@ export class Groups<Member extends object> {
     return this.#groups.size;
   }
 
+  /** The keys that have members. */
+  keys(): Iterable<string> {
+    return this.#groups.keys();
+  }
+
   /** Adding twice is adding once. Whether `key` had no members until now. */
   add(key: string, member: Member): boolean {
     const present = this.#groups.get(key);

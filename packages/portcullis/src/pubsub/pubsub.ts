@@ -16,8 +16,17 @@ export interface Broadcast {
   readonly payload: unknown;
   /** A subscriber that is not to hear it. */
   readonly from: Subscriber | null;
+  /** Whether who is behind in reading can do without it. */
+  readonly volatile: boolean;
   /** Room for what the first subscriber worked out and the others can use, such as the encoded frame. */
   shared: unknown;
+}
+
+/** How something is said. */
+export interface Manner {
+  /** Who says it, and is not to hear it. */
+  readonly from?: Subscriber | null;
+  readonly volatile?: boolean;
 }
 
 /** Hears what is said on the topics it subscribed to. */
@@ -61,17 +70,32 @@ export type ControlMessage =
       readonly kind: "longpoll";
       /** What a request at one node has to say to a session on another, and back: plain JSON. */
       readonly data: unknown;
+    }
+  | {
+      readonly kind: "handover";
+      /** What a node that comes asks the others, and is answered: plain JSON. */
+      readonly data: unknown;
+    }
+  | {
+      readonly kind: "gone";
+      /** The node that has died, and will say nothing more. */
+      readonly id: string;
     };
+
+/** Hears commands. `from` is the node that sent it. */
+export type ControlListener = (message: ControlMessage, from: string) => void;
 
 /** Whether the bus can be used at the moment. */
 export type BusStatus = "up" | "down";
+
+const plainly: Manner = {};
 
 /** The subscriptions of one endpoint. */
 export class PubSub {
   /** This node's name: unique in the cluster, and new with every start. */
   readonly node: string;
   readonly #topics = new Groups<Subscriber>();
-  readonly #controls = new Set<(message: ControlMessage) => void>();
+  readonly #controls = new Set<ControlListener>();
   readonly #statusListeners = new Set<(status: BusStatus) => void>();
   #status: BusStatus | "none" = "none";
   #bus: Bus | null = null;
@@ -80,9 +104,10 @@ export class PubSub {
     this.node = node;
   }
 
-  /** Reaches other nodes from here on. Called before anything is subscribed. */
+  /** Reaches other nodes from here on. */
   joinBus(bus: Bus): void {
     this.#bus = bus;
+    for (const topic of this.#topics.keys()) bus.subscribe(topic);
   }
 
   /** Begins to hear other nodes, if nothing else has made it do so. */
@@ -112,9 +137,9 @@ export class PubSub {
   }
 
   /** What another node said. */
-  heard(message: BusMessage): void {
-    if (message.kind === "broadcast") this.localBroadcast(message.topic, message.event, message.payload);
-    else this.#tell(message.message);
+  heard(message: BusMessage, from: string): void {
+    if (message.kind === "broadcast") this.localBroadcast(message.topic, message.event, message.payload, message);
+    else this.#tell(message.message, from);
   }
 
   /** Subscribing twice is subscribing once. */
@@ -133,18 +158,20 @@ export class PubSub {
   }
 
   /** Tells every subscriber in the cluster but `from`. Throws as {@link localBroadcast} does. */
-  broadcast(topic: string, event: string, payload: unknown, from: Subscriber | null = null): void {
+  broadcast(topic: string, event: string, payload: unknown, manner: Manner = plainly): void {
+    const { volatile = false } = manner;
     // The others first: what can't be sent to them is told to the broadcaster before anybody has heard it.
-    this.#bus?.publish({ kind: "broadcast", topic, event, payload });
-    this.localBroadcast(topic, event, payload, from);
+    this.#bus?.publish({ kind: "broadcast", topic, event, payload, volatile });
+    this.localBroadcast(topic, event, payload, manner);
   }
 
   /**
    * Tells every subscriber of this process but `from`. What a subscriber throws (a payload that can't be encoded) comes
    * out here: the broadcaster is who can mend it.
    */
-  localBroadcast(topic: string, event: string, payload: unknown, from: Subscriber | null = null): void {
-    const broadcast: Broadcast = { topic, event, payload, from, shared: null };
+  localBroadcast(topic: string, event: string, payload: unknown, manner: Manner = plainly): void {
+    const { from = null, volatile = false } = manner;
+    const broadcast: Broadcast = { topic, event, payload, from, volatile, shared: null };
     this.#topics.each(topic, (subscriber) => {
       if (subscriber !== from) subscriber.deliver(broadcast);
     });
@@ -153,7 +180,7 @@ export class PubSub {
   /** Sends a command to every node, this one included. */
   control(message: ControlMessage): void {
     this.#bus?.publish({ kind: "control", message });
-    this.#tell(message);
+    this.#tell(message, this.node);
   }
 
   /** Whether there is no bus: nobody can be asked. */
@@ -163,17 +190,17 @@ export class PubSub {
 
   /** Sends a command to one node, which may be this one. One that isn't there hears nothing. */
   controlTo(node: string, message: ControlMessage): void {
-    if (node === this.node) this.#tell(message);
+    if (node === this.node) this.#tell(message, node);
     else this.#bus?.publishTo(node, { kind: "control", message });
   }
 
   /** Calls `listener` for every command until the returned function is called. */
-  onControl(listener: (message: ControlMessage) => void): () => void {
+  onControl(listener: ControlListener): () => void {
     this.#controls.add(listener);
     return () => this.#controls.delete(listener);
   }
 
-  #tell(message: ControlMessage): void {
-    for (const listener of this.#controls) listener(message);
+  #tell(message: ControlMessage, from: string): void {
+    for (const listener of this.#controls) listener(message, from);
   }
 }

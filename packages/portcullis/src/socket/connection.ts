@@ -29,6 +29,7 @@ import { isUsableTopic } from "../protocol/topic.ts";
 import type { PubSub } from "../pubsub/pubsub.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { deniedAmong, inTime } from "./asking.ts";
+import { Joined } from "./joined.ts";
 import { Outbox } from "./outbox.ts";
 import { type Credential, retryOnWire, Standing, type StandingContext, type StandingHost } from "./standing.ts";
 import { type Flows, Traffic, type Verdict } from "./traffic.ts";
@@ -93,22 +94,20 @@ export class Connection implements ChannelHost, StandingHost {
   readonly place: Place | null;
   readonly #context: ConnectionContext;
   readonly #sink: Sink;
-  readonly #channels = new Map<string, ChannelProcess>();
+  readonly #channels = new Joined();
   /** Those that end, and may still say something: a hook that runs, a frame that is held back. */
   #gone: Set<ChannelProcess> | null = null;
   /** Frames that wait, in order, until a join is answered. */
-  #held: FrameData[] = [];
+  #held: FrameData[] = nothing;
   /** Why frames are held: a join being answered, or an old instance being waited for. */
   #holding = false;
-  /** Or: the credential has lapsed. */
   #lapsed = false;
-  /** Or: every channel is being authorized anew. */
-  #renewing = false;
   #assigns: object;
   #generation = 0;
   /** Called when this is somebody with a new credential, before anything is said to them. May end the connection. */
-  onRenewed: ((connection: Connection, before: FullIdentity) => void) | null = null;
-  readonly #outbox: Outbox;
+  onRenewed: ((connection: Connection) => void) | null = null;
+  /** Or: what channels say is held back too, because the credential has lapsed, or is being renewed. */
+  #outbox: Outbox | null = null;
   readonly #standing: Standing | null;
   readonly #traffic: Traffic | null;
   #later: { readonly process: ChannelProcess; readonly data: FrameData }[] | null = null;
@@ -129,7 +128,6 @@ export class Connection implements ChannelHost, StandingHost {
     this.place = identity.place ?? null;
     const { flows, telemetry, mount } = context;
     this.#traffic = flows === undefined ? null : new Traffic(mount, telemetry, flows);
-    this.#outbox = new Outbox(sink, context.limits.heldBytesMax);
     this.#standing = identity.credential === null ? null : new Standing(context.standing, identity.credential, this);
   }
 
@@ -180,6 +178,7 @@ export class Connection implements ChannelHost, StandingHost {
   receive(data: FrameData): void {
     if (this.#closed) return;
     if (this.#isHolding && !this.#passes(data)) {
+      if (this.#held === nothing) this.#held = [];
       this.#held.push(data);
       this.#wait(data.length);
       return;
@@ -188,11 +187,12 @@ export class Connection implements ChannelHost, StandingHost {
   }
 
   get #isHolding(): boolean {
-    return this.#holding || this.#lapsed || this.#renewing;
+    return this.#holding || this.#outbox !== null;
   }
 
   /** What the transport answers by itself is as good as a heartbeat, and no better. */
   pinged(): void {
+    if (this.#closed) return;
     if (this.#traffic?.bear(1, this.#context.standing.now()) === "flooding") this.endBy("flooding");
   }
 
@@ -357,7 +357,7 @@ export class Connection implements ChannelHost, StandingHost {
       process.end({ kind: "closed" });
       return this.#fail("join_unencodable", error);
     }
-    if (answer.status === "ok") this.#channels.set(process.topic, process);
+    if (answer.status === "ok") this.#channels.add(process);
     else process.end({ kind: "closed" });
     if (this.#lapsed) process.suspend();
     this.write(frame, process);
@@ -409,8 +409,8 @@ export class Connection implements ChannelHost, StandingHost {
   /** The credential has lapsed: only heartbeats and refreshes pass. */
   lapse(): void {
     this.#lapsed = true;
-    this.#outbox.stop();
-    for (const process of this.#channels.values()) process.suspend();
+    this.#outbox ??= new Outbox(this.#context.limits.heldBytesMax);
+    for (const process of this.#channels.list()) process.suspend();
     this.#context.telemetry.emit("credential.lapsed", { mount: this.#context.mount });
   }
 
@@ -419,35 +419,37 @@ export class Connection implements ChannelHost, StandingHost {
   }
 
   /** Swaps who this is in one step, and then asks every channel again whether they may be there. */
-  async renew(assigns: object, before: FullIdentity): Promise<readonly string[]> {
+  async renew(assigns: object): Promise<readonly string[]> {
     this.#assigns = assigns;
     this.#generation += 1;
-    this.onRenewed?.(this, before);
+    this.onRenewed?.(this);
     if (this.#closed) return [];
-    this.#renewing = true;
     this.#lapsed = false;
-    this.#outbox.stop();
-    const processes = [...(this.#gone ?? []), ...this.#channels.values()];
+    this.#outbox ??= new Outbox(this.#context.limits.heldBytesMax);
+    const outbox = this.#outbox;
+    const processes = [...(this.#gone ?? []), ...this.#channels.list()];
     for (const process of processes) process.suspend();
     // Not waited for where it needn't be: whoever sends meanwhile would be held up.
     const answer = deniedAmong(processes, tooLate, (task) => this.#afterItsTime(task));
     const denied = answer instanceof Promise ? await answer : answer;
     if (this.#closed) return [];
-    this.#renewing = false;
     // All of them before any hook runs: what one's says on another's topic is for others.
     for (const process of denied.keys()) process.mute();
-    const unheard = this.#outbox.drop(denied);
+    const unheard = outbox.drop(denied);
     this.#later = this.#later?.filter(({ process }) => !denied.has(process)) ?? null;
     // The new credential may have lapsed while channels were being asked: then they go on after the next one.
     const goesOn = !this.#lapsed;
-    if (goesOn) this.#outbox.go();
+    if (goesOn) {
+      this.#outbox = null;
+      outbox.empty(this.#sink);
+    }
     const closed: string[] = [];
     for (const [process, farewell] of denied)
       if (process.expel(farewell, unheard.has(process))) closed.push(process.topic);
     if (goesOn) for (const process of processes) if (!denied.has(process)) process.resume();
     this.#forgetGone();
     queueMicrotask(() => this.#release());
-    return closed.filter((topic) => !this.#channels.has(topic));
+    return closed.filter((topic) => this.#channels.get(topic) === undefined);
   }
 
   announce(event: string, payload: object): void {
@@ -532,11 +534,15 @@ export class Connection implements ChannelHost, StandingHost {
   // --- frames out (ChannelHost) -------------------------------------------------------------------------------------
 
   write(data: FrameData, process: ChannelProcess | null): void {
-    if (!this.#closed && !this.#outbox.write(data, process)) this.#heldTooMuch();
+    if (this.#closed) return;
+    if (this.#outbox === null || process === null) this.#sink.write(data);
+    else if (!this.#outbox.hold(process, data)) this.#heldTooMuch();
   }
 
   writeShared(frame: SharedFrame, process: ChannelProcess): void {
-    if (!this.#closed && !this.#outbox.writeShared(frame, process)) this.#heldTooMuch();
+    if (this.#closed) return;
+    if (this.#outbox === null) this.#sink.writeShared(frame);
+    else if (!this.#outbox.hold(process, frame)) this.#heldTooMuch();
   }
 
   #heldTooMuch(): void {
@@ -582,7 +588,7 @@ export class Connection implements ChannelHost, StandingHost {
 
   released(process: ChannelProcess, reason: LeaveReason): void {
     const { mount, telemetry } = this.#context;
-    if (this.#channels.get(process.topic) === process) this.#channels.delete(process.topic);
+    this.#channels.remove(process);
     this.#gone ??= new Set();
     this.#gone.add(process);
     telemetry.emit("channel.left", { mount, pattern: process.runtime.pattern, reason: reason.kind });
@@ -627,7 +633,7 @@ export class Connection implements ChannelHost, StandingHost {
 
   /** Those of which nothing will be said any more. */
   #forgetGone(): void {
-    if (this.#gone === null || this.#outbox.stopped || this.#later !== null) return;
+    if (this.#gone === null || this.#outbox !== null || this.#later !== null) return;
     for (const process of this.#gone) if (process.over) this.#gone.delete(process);
   }
 
@@ -655,13 +661,13 @@ export class Connection implements ChannelHost, StandingHost {
     if (this.#closed) return;
     this.#closed = true;
     this.#standing?.stop();
-    this.#held = [];
+    this.#held = nothing;
     this.#later = null;
     const waiting = this.#waitingFor;
     this.#waitingFor = null;
     waiting?.resume();
     waiting?.process.end(reason);
-    for (const process of [...this.#channels.values()]) process.end(reason);
+    for (const process of this.#channels.list()) process.end(reason);
     this.#channels.clear();
   }
 }
@@ -671,6 +677,9 @@ function isRefOf(given: unknown, own: unknown): boolean {
   if (given === null || given === undefined || given === own) return true;
   return typeof given === "object" && JSON.stringify(given) === JSON.stringify(own);
 }
+
+/** Of which every connection has as much: an array of its own takes memory, and most never need one. */
+const nothing: never[] = [];
 
 /** What a hook that takes too long has said. */
 const tooLate = { reason: reasons.unauthorized };

@@ -1,6 +1,6 @@
 /**
- * What a connection has to say, and whether it may at the moment: while it is being authorized anew, or its credential has
- * lapsed, its channels' frames wait here in their order.
+ * What a connection's channels have to say while they may not: while it is being authorized anew, or its credential has lapsed,
+ * their frames wait here in their order.
  *
  * @module
  */
@@ -20,63 +20,40 @@ interface Held {
   readonly frame: FrameData | SharedFrame;
 }
 
+/** There is one only while frames wait, which is hardly ever. */
 export class Outbox {
-  readonly #mouth: Mouth;
   readonly #heldBytesMax: number;
-  /** `null` while everything goes out at once, which is nearly always. */
-  #held: Held[] | null = null;
+  #held: Held[] = [];
   #heldBytes = 0;
 
-  constructor(mouth: Mouth, heldBytesMax: number) {
-    this.#mouth = mouth;
+  constructor(heldBytesMax: number) {
     this.#heldBytesMax = heldBytesMax;
   }
 
-  /** Of a channel; `null` is the connection's own, which is never held. False when more would be held than may be. */
-  write(data: FrameData, process: ChannelProcess | null): boolean {
-    if (this.#held !== null && process !== null) return this.#hold({ process, frame: data }, data.length);
-    this.#mouth.write(data);
+  /** False when more would be held than may be. */
+  hold(process: ChannelProcess, frame: FrameData | SharedFrame): boolean {
+    this.#heldBytes += isShared(frame) ? frame.data.length : frame.length;
+    if (this.#heldBytes > this.#heldBytesMax) return false;
+    this.#held.push({ process, frame });
     return true;
-  }
-
-  writeShared(frame: SharedFrame, process: ChannelProcess): boolean {
-    if (this.#held !== null) return this.#hold({ process, frame }, frame.data.length);
-    this.#mouth.writeShared(frame);
-    return true;
-  }
-
-  /** From here on frames of channels wait. */
-  stop(): void {
-    this.#held ??= [];
-  }
-
-  get stopped(): boolean {
-    return this.#held !== null;
   }
 
   /** What channels that are `denied` had to say is not said any more. Gives those that had something to say. */
   drop(denied: ReadonlyMap<ChannelProcess, unknown>): ReadonlySet<ChannelProcess> {
     const unheard = new Set<ChannelProcess>();
-    if (denied.size === 0) return unheard;
-    this.#held = (this.#held ?? []).filter(({ process }) => !denied.has(process) || !unheard.add(process));
+    if (denied.size > 0) this.#held = this.#held.filter(({ process }) => !denied.has(process) || !unheard.add(process));
     return unheard;
   }
 
   /** What waits goes out. */
-  go(): void {
-    const held = this.#held ?? [];
-    this.#held = null;
-    this.#heldBytes = 0;
-    for (const { frame } of held) {
-      if (typeof frame === "string" || frame instanceof Uint8Array) this.#mouth.write(frame);
-      else this.#mouth.writeShared(frame);
+  empty(mouth: Mouth): void {
+    for (const { frame } of this.#held) {
+      if (isShared(frame)) mouth.writeShared(frame);
+      else mouth.write(frame);
     }
   }
+}
 
-  #hold(held: Held, bytes: number): boolean {
-    this.#heldBytes += bytes;
-    if (this.#heldBytes > this.#heldBytesMax) return false;
-    this.#held?.push(held);
-    return true;
-  }
+function isShared(frame: FrameData | SharedFrame): frame is SharedFrame {
+  return typeof frame !== "string" && !(frame instanceof Uint8Array);
 }

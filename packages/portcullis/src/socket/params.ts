@@ -5,7 +5,9 @@
  * @module
  */
 
-/** Params of a connection: strings, lists and maps of them. A null-prototype object: any key is just a key. */
+import { bareRecord } from "../record.ts";
+
+/** Params of a connection: strings, lists and maps of them. They inherit nothing: any key is just a key. */
 export interface Params {
   readonly [key: string]: Param;
 }
@@ -13,7 +15,7 @@ export type Param = string | readonly Param[] | Params;
 
 type Mutable = { [key: string]: Mutable | string | (Mutable | string)[] };
 
-const emptyParams = (): Mutable => Object.create(null) as Mutable;
+const emptyParams = (): Mutable => bareRecord() as Mutable;
 
 /** Reads `query` (without the `?`); `null` when it has more params, or nests deeper, than allowed. */
 export function parseQuery(
@@ -36,8 +38,9 @@ export function parseQuery(
   return params as Params;
 }
 
+/** Always a text of its own: a slice would keep the whole query in memory, and the token in it. */
 function decode(text: string): string {
-  const spaced = text.replaceAll("+", " ");
+  const spaced = text.includes("+") ? text.replaceAll("+", " ") : text;
   try {
     return decodeURIComponent(spaced);
   } catch {

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { FullIdentity } from "../auth/identity.ts";
 import type { Revocations } from "../auth/revocation.ts";
 import type { Revocation } from "../auth/store.ts";
 import type { Clock } from "../clock.ts";
@@ -24,7 +23,6 @@ export class Roll {
   readonly #options: RollOptions;
   readonly #ids = new Groups<Connection>();
   readonly #subjects = new Groups<Connection>();
-  readonly #keys = new Groups<Connection>();
   /** Ids that were disconnected a moment ago, for clients that were then being let in; and how many in all. */
   readonly #disconnected = new Map<string, number>();
   #disconnectCount = 0;
@@ -42,10 +40,7 @@ export class Roll {
   opened(connection: Connection, since: number): void {
     const { socketId, identity } = connection;
     if (socketId !== null) this.#ids.add(socketId, connection);
-    if (identity !== null) {
-      this.#subjects.add(identity.subject, connection);
-      if (identity.keyId !== null) this.#keys.add(identity.keyId, connection);
-    }
+    if (identity !== null) this.#subjects.add(identity.subject, connection);
     connection.onRenewed = this.#renewed;
     // Disconnected while it was being let in: its `connect` may have looked before that, and it ends like the others.
     if (socketId !== null && (this.#disconnected.get(socketId) ?? 0) > since) {
@@ -55,15 +50,8 @@ export class Roll {
     }
   }
 
-  /** The same order for a new credential: found under its key, and only then looked up. */
-  readonly #renewed = (connection: Connection, before: FullIdentity): void => {
-    const keyId = connection.identity?.keyId ?? null;
-    if (keyId !== before.keyId) {
-      if (before.keyId !== null) this.#keys.remove(before.keyId, connection);
-      if (keyId !== null) this.#keys.add(keyId, connection);
-    }
-    this.#endRevoked(connection);
-  };
+  /** Its subject is the same, so it is where it was: to be looked up again. */
+  readonly #renewed = (connection: Connection): void => void this.#endRevoked(connection);
 
   /** Whether it had to be ended. */
   #endRevoked(connection: Connection): boolean {
@@ -77,9 +65,7 @@ export class Roll {
   forget(connection: Connection): void {
     const { socketId, identity } = connection;
     if (socketId !== null) this.#ids.remove(socketId, connection);
-    if (identity === null) return;
-    this.#subjects.remove(identity.subject, connection);
-    if (identity.keyId !== null) this.#keys.remove(identity.keyId, connection);
+    if (identity !== null) this.#subjects.remove(identity.subject, connection);
   }
 
   disconnect(id: string): void {
@@ -108,7 +94,9 @@ export class Roll {
   /** Ends everybody a key vouched for. */
   compromised(keyId: string): void {
     let connections = 0;
-    this.#keys.each(keyId, (connection) => {
+    // Rare enough to look at everybody: who is found by their key would have to be kept by it.
+    this.#subjects.all((connection) => {
+      if (connection.identity?.keyId !== keyId) return;
       connections += 1;
       connection.endBy("key_compromised");
     });

@@ -49,7 +49,7 @@ export interface StandingHost {
   /** The credential has lapsed: only heartbeats and refreshes pass. */
   lapse(): void;
   /** Who this is has been renewed. Asks every channel again; resolves with the topics that were closed. */
-  renew(assigns: object, before: FullIdentity): Promise<readonly string[]>;
+  renew(assigns: object): Promise<readonly string[]>;
   endBy(code: CloseCode): void;
   refreshed(code: ErrorCode | null): void;
 }
@@ -118,10 +118,9 @@ export class Standing extends Deadline {
         continue;
       }
       this.#failures = 0;
-      const before = this.#credential.identity;
       this.#credential = { ...this.#credential, identity: verdict.identity };
       this.#schedule();
-      const closed = await this.#host.renew(verdict.assigns, before);
+      const closed = await this.#host.renew(verdict.assigns);
       if (this.#over) break;
       const { expiresAt } = verdict.identity;
       this.#host.refreshed(null);

@@ -59,6 +59,16 @@ export interface TelemetryEvents {
   "pubsub.status": { readonly status: "up" | "down" };
   /** A message from the bus was not taken: not signed with this endpoint's secret, not readable, or too large. */
   "pubsub.refused": { readonly fault: "unsigned" | "unreadable" | "too_large" };
+  /** Another process of this machine doesn't read what it is told: so many bytes for it were thrown away. */
+  "pubsub.overflowed": { readonly bytes: number };
+  /** A process of `listen({ workers })` was started, or has ended; `wasAsked`: because the endpoint drains or closes. */
+  "worker.started": { readonly worker: number };
+  "worker.exited": {
+    readonly worker: number;
+    readonly code: number | null;
+    readonly signal: string | null;
+    readonly wasAsked: boolean;
+  };
   /** Something was refused, held back or ended because there is a limit. */
   "limit.reached": { readonly mount: string; readonly limit: string; readonly max: number };
 }

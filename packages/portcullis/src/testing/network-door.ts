@@ -51,14 +51,14 @@ export async function openDoor(
     }
     const vsn = new URL(request.url ?? "/", "ws://localhost").searchParams.get("vsn");
     tapMessages(socket, head, (data) => keeper.received(vsn, data));
-    if (!endpoint.handler.upgrade(request, socket, head)) {
-      socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-      return;
-    }
     onceUpgraded(socket, () => {
       open.add(socket);
       keeper.opened(request);
     });
+    if (!endpoint.handler.upgrade(request, socket, head)) {
+      socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+      return;
+    }
     socket.once("close", () => open.delete(socket));
   });
   await new Promise<void>((resolve, reject) => {

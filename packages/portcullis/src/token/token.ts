@@ -12,7 +12,7 @@
  * ```
  */
 
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, hash, randomBytes } from "node:crypto";
 import { fromBase64url } from "./base64url.ts";
 import { decryptMessage, ENCRYPTION_IV_BYTES, ENCRYPTION_KEY_BYTES, encryptMessage } from "./encryptor.ts";
 import { decodeEnvelope, encodeEnvelope, judgeAge, MAX_AGE_DEFAULT_SECONDS } from "./envelope.ts";
@@ -228,12 +228,12 @@ export function createTokensOf(ring: SecretRing, options: Omit<TokensOptions, "s
  * revoked.add(tokenId(token));
  */
 export function tokenId(token: string): string {
-  const hash = createHash("sha256");
   const signed = splitMessage(token)?.signed;
+  if (signed !== undefined) return hash("sha256", signed, "base64url");
+  const sum = createHash("sha256");
   // An encrypted token is authenticated as bytes, which base64 spells in several ways; none has more than five parts.
-  if (signed === undefined) for (const part of token.split(".", 6)) hash.update(fromBase64url(part) ?? part);
-  else hash.update(signed);
-  return hash.digest("base64url");
+  for (const part of token.split(".", 6)) sum.update(fromBase64url(part) ?? part);
+  return sum.digest("base64url");
 }
 
 function checkedSalt(salt: string): string {

@@ -7,7 +7,7 @@
  */
 
 import type { IncomingMessage } from "node:http";
-import { isThenable } from "../outcome.ts";
+import { whenThere } from "../outcome.ts";
 import { type Serializer, serializerFor } from "../protocol/serializer.ts";
 import { collectInfo } from "../socket/connect-info.ts";
 import type { ConnectionIdentity } from "../socket/connection.ts";
@@ -15,7 +15,7 @@ import { type Params, parseQuery } from "../socket/params.ts";
 import type { Attempt } from "./attempt.ts";
 import { type OfferedSubprotocols, phoenixSubprotocol, readHeaderTokens, readSubprotocols } from "./credential.ts";
 import { explainSubprotocol } from "./explain.ts";
-import { checkParams, credentialOf, enter, identify, whyRevoked } from "./identify.ts";
+import { checkParams, credentialOf, enter, type Identified, identify, whyRevoked } from "./identify.ts";
 import type { Mount } from "./mount.ts";
 import type { OriginPolicy } from "./origin.ts";
 import { failed, quote, quoteNames, type Refused, refuse, reportRefused } from "./refusal.ts";
@@ -35,11 +35,25 @@ export type Admission =
   | { readonly ok: true; readonly identity: ConnectionIdentity; readonly subprotocol: string | null }
   | Refused;
 
-/** Decides on one request within the mount's `connectTimeoutMs`. Never throws; reports and logs what it refuses. */
-export async function admit(mount: Mount, knock: Knock): Promise<Admission> {
-  const admission = passTurnstile(mount, knock) ?? (await withinTime(mount, knock));
-  if (!admission.ok) reportRefused(mount, knock.transport, admission);
-  return admission;
+/**
+ * Decides on one request within the mount's `connectTimeoutMs`: at once, unless somebody has to think. Never throws or
+ * rejects; reports and logs what it refuses.
+ */
+export function admit(mount: Mount, knock: Knock): Admission | Promise<Admission> {
+  const refused = passTurnstile(mount, knock);
+  const decision = refused ?? decideSafely(mount, knock);
+  return whenThere(decision instanceof Promise ? withinTime(mount, knock, decision) : decision, (admission) => {
+    if (!admission.ok) reportRefused(mount, knock.transport, admission);
+    return admission;
+  });
+}
+
+function decideSafely(mount: Mount, knock: Knock): Admission | Promise<Admission> {
+  try {
+    return decide(mount, knock);
+  } catch (error) {
+    return failed(mount, error);
+  }
 }
 
 /** What is decided before anything is read that costs something. */
@@ -53,7 +67,7 @@ function passTurnstile(mount: Mount, knock: Knock): Refused | null {
   return null;
 }
 
-function withinTime(mount: Mount, knock: Knock): Promise<Admission> {
+function withinTime(mount: Mount, knock: Knock, decision: Promise<Admission>): Promise<Admission> {
   const { connectTimeoutMs, environment } = mount;
   return new Promise((resolve) => {
     const cancel = environment.clock.after(connectTimeoutMs, () => {
@@ -66,7 +80,7 @@ function withinTime(mount: Mount, knock: Knock): Promise<Admission> {
       cancel();
       resolve(admission);
     };
-    decide(mount, knock).then(settle, (error) => settle(failed(mount, error)));
+    decision.then(settle, (error) => settle(failed(mount, error)));
   });
 }
 
@@ -103,7 +117,7 @@ export function paramsOf(mount: Mount, { request, pathVariables }: Pick<Knock, "
 
 type ParamsOf = { readonly ok: true; readonly params: Params } | Refused;
 
-async function decide(mount: Mount, knock: Knock): Promise<Admission> {
+function decide(mount: Mount, knock: Knock): Admission | Promise<Admission> {
   const refused = checkOrigin(mount, knock);
   if (refused !== null) return refused;
 
@@ -131,13 +145,8 @@ interface Checks {
   readonly offered: { readonly selected: string | null; readonly token: string | null };
 }
 
-async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admission> {
-  const { socket, environment } = mount;
-  const { reader } = environment;
-  const { params } = checks;
-  const { attempt, request } = knock;
-
-  const credentials = socket.authenticate === null ? [] : credentialsOf(mount, checks, knock);
+function connect(mount: Mount, knock: Knock, checks: Checks): Admission | Promise<Admission> {
+  const credentials = mount.socket.authenticate === null ? [] : credentialsOf(mount, checks, knock);
   if (credentials.length > 1)
     return refuse(
       mount,
@@ -145,45 +154,72 @@ async function connect(mount: Mount, knock: Knock, checks: Checks): Promise<Admi
       () =>
         `credentials came at ${credentials.length} of the places the mount reads (${mount.from.join(", ")}). Send one.`,
     );
+  const { params } = checks;
+  const { attempt, request } = knock;
+  const credential = credentials[0] ?? null;
   // Looked up only where the socket asks for one: a store is not to be asked for everybody.
-  let session = sessionFor(mount, request, params);
-  if (isThenable(session)) session = await session;
-  let identified = identify(mount, { credential: credentials[0] ?? null, params, session, attempt });
-  if (identified instanceof Promise) identified = await identified;
-  if (!identified.ok) return identified;
-  const full = environment.turnstile.name(mount, attempt.place, identified.identity);
-  if (full !== null) return full;
+  return whenThere(sessionFor(mount, request, params), (session) =>
+    whenThere(identify(mount, { credential, params, session, attempt }), (identified) => {
+      if (!identified.ok) return identified;
+      const full = mount.environment.turnstile.name(mount, attempt.place, identified.identity);
+      return full ?? ask(mount, knock, { checks, session, identified });
+    }),
+  );
+}
 
-  const checked = socket.params === null ? unchecked(params) : await checkParams(mount, socket.params, params);
-  if (!checked.ok) return checked;
-  const info = collectInfo(socket.connectInfo, {
+/** It is known who it is, if it ever will be: may they, by what the socket itself says? */
+function ask(mount: Mount, knock: Knock, known: Known): Admission | Promise<Admission> {
+  const { checks, identified } = known;
+  return whenThere(checkParams(mount, checks.params), (checked) => {
+    if (!checked.ok) return checked;
+    const request = { params: checked.value, info: infoOf(mount, knock.request, known) };
+    const asked = { params: request.params, info: request.info, said: identified.said, attempt: knock.attempt };
+    return whenThere(enter(mount, asked), (entered) => {
+      if (!entered.ok) return entered;
+      const credential = credentialOf(mount, request, identified, entered);
+      const admission = {
+        ok: true as const,
+        subprotocol: checks.offered.selected,
+        identity: {
+          serializer: checks.serializer,
+          assigns: entered.assigns,
+          socketId: entered.socketId,
+          transport: knock.transport,
+          credential,
+          place: knock.attempt.place,
+        },
+      };
+      if (identified.identity !== null || credential === null) return admission;
+      // Who says only now who they are, is looked up now.
+      const named = credential.identity;
+      return whenThere(
+        whyRevoked(mount, named),
+        (why) => why ?? mount.environment.turnstile.name(mount, knock.attempt.place, named) ?? admission,
+      );
+    });
+  });
+}
+
+interface Known {
+  readonly checks: Checks;
+  readonly session: unknown;
+  readonly identified: Identified;
+}
+
+const noInfo: Readonly<Record<string, unknown>> = Object.freeze({});
+
+function infoOf({ socket, environment }: Mount, request: IncomingMessage, { checks, session }: Known): unknown {
+  const { connectInfo } = socket;
+  if (connectInfo.length === 0) return noInfo;
+  const { reader } = environment;
+  return collectInfo(connectInfo, {
     peer: () => reader.peer(request),
     uri: () => reader.uri(request),
-    authToken: checks.offered.token ?? headerTokenOf(mount, request),
+    authToken: checks.offered.token ?? headerTokenOf(socket, request),
     session,
     rawHeaders: request.rawHeaders,
   });
-  const asked = { params: checked.value, info };
-  let entered = enter(mount, { params: checked.value, info, said: identified.said, attempt });
-  if (entered instanceof Promise) entered = await entered;
-  if (!entered.ok) return entered;
-  const credential = credentialOf(mount, asked, identified, entered);
-  // Who says only now who they are, is looked up now.
-  const named = identified.identity === null ? (credential?.identity ?? null) : null;
-  if (named !== null) {
-    const not = (await whyRevoked(mount, named)) ?? environment.turnstile.name(mount, attempt.place, named);
-    if (not !== null) return not;
-  }
-  const { serializer } = checks;
-  const { assigns, socketId } = entered;
-  return {
-    ok: true,
-    subprotocol: checks.offered.selected,
-    identity: { serializer, assigns, socketId, transport: knock.transport, credential, place: attempt.place },
-  };
 }
-
-const unchecked = (params: Params): { readonly ok: true; readonly value: unknown } => ({ ok: true, value: params });
 
 function queryOf({ url = "" }: IncomingMessage): string {
   const mark = url.indexOf("?");
@@ -197,19 +233,21 @@ const elsewhere: readonly unknown[] = ["cross-site", "same-site"];
 function originOf(request: IncomingMessage): string | undefined {
   const { origin, "sec-fetch-site": site } = request.headers;
   if (origin === undefined) return elsewhere.includes(site) ? "null" : undefined;
-  const found: string[] = [];
+  let found: string | null = null;
   for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
-    if ((request.rawHeaders[index] as string).toLowerCase() === "origin")
-      found.push(request.rawHeaders[index + 1] as string);
+    const name = request.rawHeaders[index] as string;
+    if (name.length !== "origin".length || name.toLowerCase() !== "origin") continue;
+    const value = request.rawHeaders[index + 1] as string;
+    found = found === null ? value : `${found}, ${value}`;
   }
-  return found.join(", ");
+  return found ?? "";
 }
 
 function readsSubprotocolToken({ socket, from }: Mount): boolean {
   return socket.connectInfo.includes("authToken") || (socket.authenticate !== null && from.includes("subprotocol"));
 }
 
-function headerTokenOf({ socket }: Mount, request: IncomingMessage): string | null {
+function headerTokenOf(socket: Mount["socket"], request: IncomingMessage): string | null {
   return socket.connectInfo.includes("authToken") ? (readHeaderTokens(request)[0] ?? null) : null;
 }
 
@@ -261,17 +299,17 @@ function warnUnreadToken(mount: Mount): void {
 function credentialsOf(mount: Mount, { params, offered }: Checks, { request, transport }: Knock): readonly string[] {
   // phoenix.js sends its authToken as a subprotocol where there are any, and in a header over long-poll.
   const inHeader = mount.from.includes("header") || (transport === "longpoll" && mount.from.includes("subprotocol"));
-  const found: readonly unknown[] = [
-    mount.from.includes("subprotocol") ? offered.token : null,
-    ...(inHeader ? readHeaderTokens(request) : []),
-    mount.from.includes("params") ? params["token"] : null,
-  ];
-  // A list or a map in place of the token is a credential too: an invalid one.
-  return found
-    .filter((credential) => credential !== null && credential !== undefined)
-    .map((credential) =>
-      typeof credential === "string" && credential.length <= mount.limits.credentialBytesMax ? credential : "",
-    );
+  const found: string[] = inHeader ? readHeaderTokens(request) : [];
+  for (let index = 0; index < found.length; index += 1) found[index] = boundedCredential(mount, found[index]);
+  if (mount.from.includes("subprotocol") && offered.token !== null) found.push(boundedCredential(mount, offered.token));
+  if (mount.from.includes("params") && params["token"] !== undefined)
+    found.push(boundedCredential(mount, params["token"]));
+  return found;
+}
+
+/** A list or a map in place of the token is a credential too: an invalid one. */
+function boundedCredential({ limits }: Mount, credential: unknown): string {
+  return typeof credential === "string" && credential.length <= limits.credentialBytesMax ? credential : "";
 }
 
 function refuseOrigin(mount: Mount, origins: OriginPolicy, origin: string | undefined): Refused {

@@ -14,7 +14,7 @@ import type { Tokens } from "../token/token.ts";
 export class Attempt {
   #over = false;
   #controller: AbortController | null = null;
-  /** Where it is counted, once it is: until {@link settle}, which its transport owes. */
+  /** Where it is counted, once it is: until {@link settled}, which its transport owes. */
   place: Place | null = null;
 
   /** Whether the client went away, or its time ran out. */
@@ -36,9 +36,13 @@ export class Attempt {
     this.#controller?.abort();
   }
 
-  /** The transport has done with it what it does: where there is no connection now, there will be none. */
-  settle(): void {
-    this.place?.settle();
+  /** Runs what a transport does with the outcome. Where there is no connection afterwards, there will be none. */
+  settled<Result>(task: () => Result): Result {
+    try {
+      return task();
+    } finally {
+      this.place?.settle();
+    }
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 
 /**
@@ -44,12 +45,11 @@ function decodeToken(text: string, bytesMax: number): string | undefined {
   if (text === "" || text.length > Math.ceil(bytesMax / 3) * 4 || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(text))
     return undefined;
   const bytes = Buffer.from(text, "base64");
-  const decoded = bytes.toString("utf8");
-  return Buffer.from(decoded, "utf8").equals(bytes) ? decoded : undefined;
+  return isUtf8(bytes) ? bytes.toString("utf8") : undefined;
 }
 
 /** The tokens in a request's headers: none, one, or several of which nobody can say which is meant. */
-export function readHeaderTokens({ rawHeaders }: IncomingMessage): readonly string[] {
+export function readHeaderTokens({ rawHeaders }: IncomingMessage): string[] {
   const found: string[] = [];
   // The raw ones: of two Authorization headers node:http shows the first alone.
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {

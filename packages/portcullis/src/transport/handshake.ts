@@ -56,12 +56,14 @@ export class WebSocketRoute implements Route {
     }
     const attempt = new Attempt();
     response.once("close", () => attempt.end());
-    const admitted = this.#admit(request, variables, attempt).then((admission) => {
-      // A connection kept for a next request would keep the server from closing.
-      if (this.closing) response.shouldKeepAlive = false;
-      writeResponse(response, this.#answer(request, this.closing ? refusalOf("shutting_down") : admission));
-    });
-    void admitted.finally(() => attempt.settle());
+    // Later even where nobody has to think: a listener added after ours may be about to answer.
+    void Promise.resolve(this.#admit(request, variables, attempt)).then((admission) =>
+      attempt.settled(() => {
+        // A connection kept for a next request would keep the server from closing.
+        if (this.closing) response.shouldKeepAlive = false;
+        writeResponse(response, this.#answer(request, this.closing ? refusalOf("shutting_down") : admission));
+      }),
+    );
   }
 
   #answer(request: IncomingMessage, admission: Admission): RefusalResponse {
@@ -83,6 +85,9 @@ export class WebSocketRoute implements Route {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, variables: Variables): void {
     const attempt = new Attempt();
     const since = this.#events.moment();
+    const admission = this.#admit(request, variables, attempt);
+    const upgrade = { request, socket, head, since };
+    if (!(admission instanceof Promise)) return attempt.settled(() => this.#upgrade(upgrade, admission));
     let gone = false;
     const onGone = (): void => {
       gone = true;
@@ -93,38 +98,50 @@ export class WebSocketRoute implements Route {
     socket.once("close", onGone);
     // A peer that hangs up ends its half; the server's half would stay open (`allowHalfOpen` of node:http).
     socket.once("end", onGone);
-    const admitted = this.#admit(request, variables, attempt).then((admission) => {
-      socket.off("error", onGone);
-      socket.off("close", onGone);
-      socket.off("end", onGone);
-      if (gone) return void socket.destroy();
-      // The endpoint may have been closed while this client was being looked at.
-      if (this.closing) return writeRefusal(socket, { status: errorTable.shutting_down.status });
-      const problem = handshakeProblem(request);
-      if (!admission.ok) {
-        // An upgrade only to say that there are too many of them would be one more.
-        const asks = problem === null && asksOverSocket(request) && !isHeldBack(admission);
-        if (!asks || !this.#tells(request, admission)) return writeRefusal(socket, admission.response);
-        return this.#transport.explain(request, socket, head, explanation(admission));
-      }
-      if (problem !== null) writeRefusal(socket, upgradeRequired(problem));
-      else if (this.#transport.upgrade(request, socket, head, { ...admission, since })) return;
-      reportNoHandshake(this.mount);
-    });
-    void admitted.finally(() => attempt.settle());
+    void admission.then((settled) =>
+      attempt.settled(() => {
+        socket.off("error", onGone);
+        socket.off("close", onGone);
+        socket.off("end", onGone);
+        if (gone) return void socket.destroy();
+        this.#upgrade(upgrade, settled);
+      }),
+    );
   }
 
-  #admit(request: IncomingMessage, pathVariables: Variables, attempt: Attempt): Promise<Admission> {
-    if (this.closing) return Promise.resolve(refuseClosing(this.mount, "websocket"));
+  #upgrade({ request, socket, head, since }: Upgrade, admission: Admission): void {
+    // The endpoint may have been closed while this client was being looked at.
+    if (this.closing) return writeRefusal(socket, { status: errorTable.shutting_down.status });
+    const problem = handshakeProblem(request);
+    if (!admission.ok) {
+      // An upgrade only to say that there are too many of them would be one more.
+      const asks = problem === null && asksOverSocket(request) && !isHeldBack(admission);
+      if (!asks || !this.#tells(request, admission)) return writeRefusal(socket, admission.response);
+      return this.#transport.explain(request, socket, head, explanation(admission));
+    }
+    if (problem !== null) writeRefusal(socket, upgradeRequired(problem));
+    else if (this.#transport.upgrade(request, socket, head, admission, since)) return;
+    reportNoHandshake(this.mount);
+  }
+
+  #admit(request: IncomingMessage, pathVariables: Variables, attempt: Attempt): Admission | Promise<Admission> {
+    if (this.closing) return refuseClosing(this.mount, "websocket");
     const { origins } = this.#options;
     return admit(this.mount, { request, transport: "websocket", origins, pathVariables, attempt });
   }
 }
 
+interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly since: number;
+}
+
 /** What keeps a request from being a WebSocket handshake (RFC 6455, 4.2.1), in a sentence, or `null`. */
 function handshakeProblem({ headers, httpVersion }: IncomingMessage): string | null {
   const has = (header: string | undefined, token: string): boolean =>
-    (header ?? "").split(",").some((part) => part.trim().toLowerCase() === token);
+    header?.toLowerCase() === token || (header ?? "").split(",").some((part) => part.trim().toLowerCase() === token);
   const got = (header: string | undefined): string => JSON.stringify((header ?? "").slice(0, 200));
   if (!has(headers.connection, "upgrade")) {
     return `the 'connection' header must contain 'upgrade', got ${got(headers.connection)}`;

@@ -6,10 +6,10 @@
  */
 
 import { type FullIdentity, identityFrom } from "../auth/identity.ts";
-import type { Schema } from "../channel/contract.ts";
-import { checkPayload } from "../channel/payload.ts";
+import { checkPayload, type Checked as PayloadCheck } from "../channel/payload.ts";
 import type { RefusalCode } from "../errors.ts";
-import { type Acceptance, isAcceptance, isOutcome, isRejection, isThenable } from "../outcome.ts";
+import { type Acceptance, isAcceptance, isOutcome, isRejection, whenThere } from "../outcome.ts";
+import { bareRecord } from "../record.ts";
 import type { Params } from "../socket/params.ts";
 import type { Credential } from "../socket/standing.ts";
 import { type Attempt, AuthenticateCall, ConnectCall } from "./attempt.ts";
@@ -24,7 +24,7 @@ export interface Presented {
   readonly attempt: Attempt;
 }
 
-interface Identified {
+export interface Identified {
   readonly ok: true;
   /** What the authenticator said; `undefined` without one. */
   readonly said: unknown;
@@ -33,18 +33,14 @@ interface Identified {
 
 type Identifying = Identified | Refused | Promise<Identified | Refused>;
 
-/**
- * Asks the socket's authenticator, and whether what it vouches for was revoked. A promise only where somebody has to think:
- * thousands come at once, and each promise is one for all of them.
- */
+/** Asks the socket's authenticator, and whether what it vouches for was revoked. A promise only where somebody has to think. */
 export function identify(mount: Mount, presented: Presented): Identifying {
   const { socket, environment } = mount;
   if (socket.authenticate === null) return { ok: true, said: undefined, identity: null };
   const { tokens, clock } = environment;
   const { attempt, credential, params, session } = presented;
   const call = new AuthenticateCall(attempt, { credential, params, session, tokens, now: clock.now() });
-  const said: unknown = socket.authenticate(call);
-  return isThenable(said) ? Promise.resolve(said).then((settled) => judge(mount, settled)) : judge(mount, said);
+  return whenThere<unknown, Identified | Refused>(socket.authenticate(call), (said) => judge(mount, said));
 }
 
 function judge(mount: Mount, said: unknown): Identifying {
@@ -54,8 +50,7 @@ function judge(mount: Mount, said: unknown): Identifying {
   }
   const identity = identityFrom(said);
   const identified: Identified = { ok: true, said, identity };
-  const why = whyRevoked(mount, identity);
-  return why instanceof Promise ? why.then((settled) => settled ?? identified) : (why ?? identified);
+  return whenThere(whyRevoked(mount, identity), (why) => why ?? identified);
 }
 
 /** Refuses what has lapsed or was revoked, and everybody while that can't be known. */
@@ -63,10 +58,7 @@ export function whyRevoked(mount: Mount, identity: FullIdentity | null): Refused
   const { revocations, clock } = mount.environment;
   if (identity === null) return null;
   if (identity.expiresAt < clock.now()) return refuse(mount, "credential_expired", null);
-  const ready = revocations.ready();
-  return ready instanceof Promise
-    ? ready.then((settled) => lookUp(mount, identity, settled))
-    : lookUp(mount, identity, ready);
+  return whenThere(revocations.ready(), (ready) => lookUp(mount, identity, ready));
 }
 
 function lookUp(mount: Mount, identity: FullIdentity, ready: boolean): Refused | null {
@@ -76,17 +68,21 @@ function lookUp(mount: Mount, identity: FullIdentity, ready: boolean): Refused |
     : null;
 }
 
-/** Checks the connection's params against the socket's schema. */
-export async function checkParams(
-  mount: Mount,
-  schema: Schema,
-  params: Params,
-): Promise<{ readonly ok: true; readonly value: unknown } | Refused> {
-  const result = await checkPayload(schema, params);
-  if (result.ok) return { ok: true, value: result.value };
-  const where = result.refusal.issues.map((issue) => issue.path.join(".") || "(all)").join(", ");
-  const why = (): string => `its params did not fit the socket's schema at ${quote(where)}.`;
-  return refuse(mount, "params_invalid", why);
+/** Checks the connection's params against the socket's schema, where it has one. */
+export function checkParams(mount: Mount, params: Params): Checked | Refused | Promise<Checked | Refused> {
+  const { params: schema } = mount.socket;
+  if (schema === null) return { ok: true, value: params };
+  return whenThere<PayloadCheck, Checked | Refused>(checkPayload(schema, params), (result) => {
+    if (result.ok) return { ok: true, value: result.value };
+    const where = result.refusal.issues.map((issue) => issue.path.join(".") || "(all)").join(", ");
+    const why = (): string => `its params did not fit the socket's schema at ${quote(where)}.`;
+    return refuse(mount, "params_invalid", why);
+  });
+}
+
+interface Checked {
+  readonly ok: true;
+  readonly value: unknown;
 }
 
 interface Entered {
@@ -105,10 +101,7 @@ export function enter(
   const { said: identity, params, info, attempt } = asked;
   if (socket.connect === null) return admitted(mount, {});
   const call = new ConnectCall(attempt, { identity, params, info, tokens: environment.tokens });
-  const result: unknown = socket.connect(call);
-  return isThenable(result)
-    ? Promise.resolve(result).then((settled) => admitted(mount, settled))
-    : admitted(mount, result);
+  return whenThere<unknown, Entered | Refused>(socket.connect(call), (result) => admitted(mount, result));
 }
 
 function admitted(mount: Mount, result: unknown): Entered | Refused {
@@ -152,7 +145,7 @@ export function withAuthToken(info: unknown, token: string | null): unknown {
 function withoutToken(params: unknown, from: Mount["from"]): unknown {
   if (!from.includes("params") || typeof params !== "object" || params === null) return params;
   const { token: _token, ...kept } = params as Readonly<Record<string, unknown>>;
-  return Object.assign(Object.create(null) as object, kept);
+  return Object.assign(bareRecord(), kept);
 }
 
 function credentialCode(reason: string | Uint8Array): RefusalCode {

@@ -125,15 +125,13 @@ export class LocalTransport {
     peer.gone?.addEventListener("abort", () => attempt.end(), { once: true });
     const knock = { request, transport: "websocket", origins: options.origins, pathVariables: variables, attempt };
     const admission = await admit(room.mount, knock);
-    try {
+    return attempt.settled(() => {
       if (!admission.ok) return admission;
       if (peer.gone?.aborted === true) return null;
       // The endpoint may have been closed while this peer was being looked at.
       if (this.closing) return refuseClosing(room.mount, "websocket");
       return { ok: true, local: this.#open(room, admission, peer, since) };
-    } finally {
-      attempt.settle();
-    }
+    });
   }
 
   #open(

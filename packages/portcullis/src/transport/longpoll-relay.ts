@@ -164,6 +164,9 @@ export class LongPollRelay {
   // --- being asked --------------------------------------------------------------------------------------------------
 
   #hear(control: ControlMessage): void {
+    if (control.kind === "gone") {
+      for (const { node, answered } of [...this.#asked.values()]) if (node === control.id) answered({ type: "gone" });
+    }
     if (control.kind !== "longpoll") return;
     const letter = readLetter(control.data);
     const { mount, pubsub } = this.#options;

@@ -213,6 +213,10 @@ export class LongPollSession implements Sink, Held {
   }
 
   writeShared(frame: SharedFrame): void {
+    const { environment, path, volatileBytesMax } = this.#options.mount;
+    if (frame.volatile && this.#bufferedBytes > volatileBytesMax) {
+      return environment.telemetry.emit("message.dropped", { mount: path, pattern: null, code: "volatile_dropped" });
+    }
     this.write(frame.data);
   }
 

@@ -126,12 +126,10 @@ export class LongPollTransport implements Route {
     this.#hangUps.watch({ request, response }, () => attempt.end());
     const { origins } = this.#options;
     const admission = await admit(this.mount, { request, transport: "longpoll", origins, pathVariables, attempt });
-    try {
+    attempt.settled(() => {
       // The client may have gone, the endpoint have been closed, and others have come, while this one was being looked at.
       if (!isGone({ request, response })) this.#admitted(response, admission, since);
-    } finally {
-      attempt.settle();
-    }
+    });
   }
 
   #admitted(response: ServerResponse, admission: Admission, since: number): void {

@@ -76,6 +76,8 @@ export interface Mount {
   readonly connectTimeoutMs: number;
   readonly limits: Limits;
   readonly drain: Required<DrainOptions> | null;
+  /** How many bytes may wait for a client until volatile broadcasts are left out; `Infinity`: they never are. */
+  readonly volatileBytesMax: number;
   readonly websocket: WebSocketMount | null;
   readonly longpoll: LongPollMount | null;
 }
@@ -163,6 +165,7 @@ export function createMount(path: string, options: MountOptions, environment: Mo
     serializers: options.serializers ?? ["v1", "v2"],
     refusal: options.refusal ?? null,
     explain: options.explain ?? true,
+    volatileBytesMax: volatileBytesMaxOf(path, options.slowReaders),
     session: sessionOf(path, options),
     csrf: (options.csrf ?? true) === true,
     connectTimeoutMs,
@@ -198,6 +201,14 @@ export function createMount(path: string, options: MountOptions, environment: Mo
     },
   };
   return mount;
+}
+
+function volatileBytesMaxOf(path: string, slowReaders: unknown = "close"): number {
+  if (slowReaders === "close") return Number.POSITIVE_INFINITY;
+  if (slowReaders === "drop-volatile") return bounds.volatileBytesMax;
+  throw definitionError(
+    `Expected slowReaders of the mount ${path} to be "close" or "drop-volatile", got ${JSON.stringify(slowReaders)}.`,
+  );
 }
 
 function createWebSocketMount(

@@ -127,6 +127,12 @@ export interface MountOptions {
   readonly channelsMax?: number;
   /** Messages from inside the program that may wait for one channel. Default 10,000. */
   readonly mailboxMax?: number;
+  /**
+   * What becomes of clients that read more slowly than they are sent to. `"close"`: whoever leaves `outgoingBytesMax` unread is
+   * closed with 1013 (`slow_reader`). `"drop-volatile"`: that too, but as soon as more than 64 KiB wait for a client, broadcasts
+   * that were marked `volatile` are left out for it (telemetry: `message.dropped`). Default `"close"`.
+   */
+  readonly slowReaders?: "close" | "drop-volatile";
   /** How long `authenticate` and `connect` may take together. Default 5,000. */
   readonly connectTimeoutMs?: number;
   /**
@@ -160,6 +166,7 @@ export const knownKeys: ReadonlySet<string> = new Set<string>([
   "serializers",
   "refusal",
   "explain",
+  "slowReaders",
   "channelsMax",
   "mailboxMax",
   "connectTimeoutMs",

@@ -5,9 +5,12 @@
  */
 
 import { definitionError } from "../errors.ts";
+import { bareRecord } from "../record.ts";
 
 /** Matches a request's path and returns its variables, or `null`. */
 export type PathMatcher = (segments: readonly string[]) => Readonly<Record<string, string>> | null;
+
+const noVariables: Record<string, string> = Object.freeze(bareRecord<string>());
 
 /** Segments of a path; empty ones don't count, so `//socket//websocket` is `/socket/websocket`, as in Plug. */
 export function splitPath(path: string): readonly string[] {
@@ -24,9 +27,10 @@ export function compilePath(path: string): PathMatcher {
     if (segment === ":") throw definitionError(`Expected ":" in the path ${path} to be followed by a name.`);
     return segment.startsWith(":") ? { name: segment.slice(1), literal: null } : { name: null, literal: segment };
   });
+  const hasVariables = pattern.some(({ name }) => name !== null);
   return (segments) => {
     if (segments.length !== pattern.length) return null;
-    const variables = Object.create(null) as Record<string, string>;
+    const variables = hasVariables ? bareRecord<string>() : noVariables;
     for (let index = 0; index < pattern.length; index += 1) {
       const { name, literal } = pattern[index] as { name: string | null; literal: string | null };
       const segment = segments[index] as string;

@@ -71,7 +71,8 @@ function isTls(request: IncomingMessage): boolean {
 
 /** IPv4 behind a dual-stack listener looks like `::ffff:127.0.0.1`. */
 function toAddress(address: string | undefined): string {
-  return (address ?? "").replace(/^::ffff:(?=\d+\.)/, "");
+  if (address === undefined) return "";
+  return address.startsWith("::ffff:") ? address.replace(/^::ffff:(?=\d+\.)/, "") : address;
 }
 
 /** An entry of X-Forwarded-For: some proxies write the port too, `1.2.3.4:5678` or `[::1]:5678`. */

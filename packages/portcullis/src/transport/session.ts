@@ -5,7 +5,7 @@
  */
 
 import type { IncomingMessage } from "node:http";
-import { isThenable } from "../outcome.ts";
+import { whenThere } from "../outcome.ts";
 import type { Params } from "../socket/params.ts";
 import { csrf, csrfParam, isCsrfToken } from "./csrf.ts";
 import type { Mount } from "./mount.ts";
@@ -33,8 +33,7 @@ export function sessionFor(mount: Mount, request: IncomingMessage, params: Param
     warnWithheld(mount, "does not fit the session");
     return null;
   };
-  const found = session.load(request, environment.keys);
-  return isThenable(found) ? Promise.resolve(found).then(check) : check(found);
+  return whenThere(session.load(request, environment.keys), check);
 }
 
 function warnWithheld(mount: Mount, why: string): void {

@@ -18,9 +18,17 @@ import { splitPath } from "./path.ts";
 import { writeRefusal } from "./refusal.ts";
 import type { Route, Variables } from "./route.ts";
 
+interface Found {
+  readonly path: string;
+  readonly route: Route;
+  readonly variables: Variables;
+}
+
 /** The transports of all mounts of one endpoint. */
 export class Transports {
   readonly #routes: readonly Route[];
+  /** Where the last request went: the next one mostly goes there too. */
+  #last: Found | null = null;
   /** For connections of the program's own tests, which come over no network. */
   readonly local: LocalTransport;
 
@@ -98,13 +106,18 @@ export class Transports {
     for (const route of this.#routes) route.closing = true;
   }
 
-  #find(url: string | undefined): { readonly route: Route; readonly variables: Variables } | null {
+  #find(url: string | undefined): Found | null {
     if (url === undefined || !url.startsWith("/")) return null;
     const mark = url.indexOf("?");
-    const segments = splitPath(mark === -1 ? url : url.slice(0, mark));
+    const path = mark === -1 ? url : url.slice(0, mark);
+    if (path === this.#last?.path) return this.#last;
+    const segments = splitPath(path);
     for (const route of this.#routes) {
       const variables = route.match(segments);
-      if (variables !== null) return { route, variables };
+      if (variables !== null) {
+        this.#last = { path, route, variables };
+        return this.#last;
+      }
     }
     return null;
   }

@@ -131,8 +131,9 @@ export class Turnstile {
     if (place === null || identity === null || this.#max.connectionsPerSubjectMax === Number.POSITIVE_INFINITY)
       return null;
     const { authenticator, issuer, tenant, subject } = identity;
-    const key = JSON.stringify([authenticator, issuer, tenant, subject]);
-    return place.name(key, this.#onGrown(mount)) ? null : this.#full(mount, "connectionsPerSubjectMax");
+    // Mostly it says who it was that vouches, and no more.
+    const kind = issuer === null && tenant === null ? authenticator : JSON.stringify([authenticator, issuer, tenant]);
+    return place.name({ kind, subject }, this.#onGrown(mount)) ? null : this.#full(mount, "connectionsPerSubjectMax");
   }
 
   /** Looked up only where it is asked for: behind a proxy that takes a while. */

@@ -14,6 +14,7 @@ import { type CloseCode, errorTable } from "../errors.ts";
 import { bounds } from "../limit/bounds.ts";
 import type { FrameData } from "../protocol/message.ts";
 import { Connection, type ConnectionIdentity, type Sink } from "../socket/connection.ts";
+import { Batch } from "./batch.ts";
 import { ConnectionSet, type Held, type TransportEvents } from "./connection-set.ts";
 import { explainSubprotocol } from "./explain.ts";
 import type { Mount, WebSocketMount } from "./mount.ts";
@@ -26,8 +27,10 @@ const fragmentsMax = 4_096;
 const chunksMax = 16_384;
 /** Beyond one full message, what a client sends may inflate to so many times what was read of it (CVE-2026-39804). */
 const inflateRatioMax = 25;
-/** Connections are looked at so many times per idle timeout: a timeout is exact to one part in this many. */
-const sweepsPerTimeout = 40;
+/** Connections are looked at so many times per idle timeout: a timeout is exact to two parts in this many. */
+const sweepsPerTimeout = 80;
+/** Pongs that wait for a client: an honest one asks again when it was answered. Each takes more memory than its bytes. */
+const pongsMax = 60;
 
 /** Every WebSocket connection of one mount. */
 export class WebSocketTransport {
@@ -37,12 +40,24 @@ export class WebSocketTransport {
   readonly connections: ConnectionSet<WebSocketConnection> = new ConnectionSet();
   readonly #events: TransportEvents;
   #cancelSweep: (() => void) | null = null;
-  #corked: Duplex[] = [];
+  /** Periods are counted from here: small numbers take no memory of their own. Moved on by what is nobody's silence. */
+  #since: number;
+  #period = 0;
+  /** Those that are told something in this run of the program. */
+  #told: WebSocketConnection[] = [];
+  #nothing = Batch.empty();
+  readonly #writeAll = (): void => {
+    const told = this.#told;
+    this.#told = [];
+    this.#nothing = Batch.empty();
+    for (const connection of told) connection.writeBatch();
+  };
 
   constructor(mount: Mount, options: WebSocketMount, events: TransportEvents) {
     this.#mount = mount;
     this.#options = options;
     this.#events = events;
+    this.#since = mount.environment.clock.now();
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -50,6 +65,9 @@ export class WebSocketTransport {
       maxFragments: fragmentsMax,
       maxBufferedChunks: chunksMax,
       closeTimeout: closeTimeoutMs,
+      WebSocket: ServedWebSocket,
+      // Answered here, where what waits for a client is counted: see pinged().
+      autoPong: false,
       perMessageDeflate: options.deflate
         ? { serverNoContextTakeover: true, clientNoContextTakeover: true, concurrencyLimit: 10, threshold: 1_024 }
         : false,
@@ -63,16 +81,17 @@ export class WebSocketTransport {
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-    admitted: { readonly identity: ConnectionIdentity; readonly subprotocol: string | null; readonly since: number },
+    { identity, subprotocol }: { readonly identity: ConnectionIdentity; readonly subprotocol: string | null },
+    since: number,
   ): boolean {
     // phoenix.js offers its token in an alphabet that RFC 6455 doesn't allow in a subprotocol, and the token must not be
     // echoed: `ws` gets to see the selected name only.
-    if (admitted.subprotocol === null) delete request.headers["sec-websocket-protocol"];
-    else request.headers["sec-websocket-protocol"] = admitted.subprotocol;
+    if (subprotocol === null) delete request.headers["sec-websocket-protocol"];
+    else request.headers["sec-websocket-protocol"] = subprotocol;
     let opened = false;
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       opened = true;
-      this.#open(webSocket, socket, admitted.identity, admitted.since);
+      this.#open(webSocket as ServedWebSocket, socket, identity, since);
     });
     return opened;
   }
@@ -92,11 +111,12 @@ export class WebSocketTransport {
     });
   }
 
-  #open(webSocket: WebSocket, socket: Duplex, identity: ConnectionIdentity, since: number): void {
+  #open(webSocket: ServedWebSocket, socket: Duplex, identity: ConnectionIdentity, since: number): void {
     const { environment, path } = this.#mount;
+    // First: it tells the time, and may not have been looked at for as long as nobody was here.
+    this.#cancelSweep ??= this.#scheduleSweep();
     const connection = new WebSocketConnection(webSocket, socket, this, identity);
     this.connections.add(connection);
-    this.#cancelSweep ??= this.#scheduleSweep();
     environment.telemetry.emit("socket.connected", { mount: path, transport: identity.transport });
     this.#events.onOpen(connection.connection, since);
   }
@@ -119,82 +139,129 @@ export class WebSocketTransport {
     this.#cancelSweep = null;
   }
 
-  /** Lets go of what was held for `socket` when the present run of the program is over. */
-  uncorkSoon(socket: Duplex): void {
-    if (this.#corked.push(socket) > 1) return;
-    queueMicrotask(() => {
-      const corked = this.#corked;
-      this.#corked = [];
-      for (const held of corked) held.uncork();
-    });
+  /** What a connection is told in this run, before it is told anything. */
+  get nothing(): Batch {
+    return this.#nothing;
   }
 
-  #scheduleSweep(): () => void {
+  /**
+   * Has `connection` write its batch when everything that is there to be read has been: a system call costs most of a frame,
+   * and the busier the process, the more it says in one. With nothing to do that is at once.
+   */
+  writeSoon(connection: WebSocketConnection): void {
+    if (this.#told.push(connection) === 1) setImmediate(this.#writeAll);
+  }
+
+  /** The period it is, as of the last look at the clock: exact enough for silence, and asked for with every frame. */
+  get period(): number {
+    return this.#period;
+  }
+
+  #scheduleSweep(waits = true): () => void {
     const { clock } = this.#mount.environment;
     const periodMs = this.#options.idleTimeoutMs / sweepsPerTimeout;
     const dueAt = clock.now() + periodMs;
+    this.#period = this.#periodAt(clock.now());
     return clock.after(periodMs, () => {
-      const heldUp = clock.now() - dueAt >= periodMs;
-      // It was this process that was silent: what clients said meanwhile is read before they are looked at.
-      if (heldUp) this.#cancelSweep = clock.after(periodMs, () => this.#sweep());
+      const lateMs = clock.now() - dueAt;
+      const heldUp = Math.abs(lateMs) >= periodMs;
+      // It was this process that was silent, or its clock that was set. Who was heard as soon as it went on was heard in the
+      // period it believed in until now; what others said meanwhile is read before they are looked at.
+      if (heldUp) this.#since += lateMs;
+      if (heldUp && waits) this.#cancelSweep = this.#scheduleSweep(false);
       else this.#sweep();
     });
   }
 
+  #periodAt(now: number): number {
+    const periodMs = this.#options.idleTimeoutMs / sweepsPerTimeout;
+    return Math.floor((now - this.#since) / periodMs);
+  }
+
   #sweep(): void {
-    const now = this.#mount.environment.clock.now();
-    for (const connection of this.connections) connection.endIfIdle(now);
+    this.#period = this.#periodAt(this.#mount.environment.clock.now());
+    for (const connection of this.connections) connection.endIfIdle(this.#period);
     this.#cancelSweep = this.connections.size === 0 ? null : this.#scheduleSweep();
   }
 }
 
-/** Bytes that are held back for one write at most. */
-const corkedBytesMax = 65_536;
+/** Bytes that are held back for one write at most: a long run must not be taken for a slow reader. */
+const batchBytesMax = 65_536;
 
-/** Where a `ws` finds its connection: one property instead of a closure for every listener and connection. */
-const owner: unique symbol = Symbol("portcullis connection");
-type Owned = WebSocket & { [owner]?: WebSocketConnection };
+/** Tells its connection what it hears. Five listeners for each would take more memory than the connection itself. */
+class ServedWebSocket extends WebSocket {
+  owner: WebSocketConnection | null = null;
 
-function onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
-  (this as Owned)[owner]?.received(data, isBinary);
+  /** `ws` closes by itself too, as soon as it has read a close or what is no frame: what was said before that goes first. */
+  override close(code?: number, reason?: string | Buffer): void {
+    this.owner?.writeBatch();
+    super.close(code, reason);
+  }
+
+  override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
+    const { owner } = this;
+    if (owner === null) return super.emit(event, first, second);
+    switch (event) {
+      case "message":
+        owner.received(first as Buffer, second as boolean);
+        return true;
+      case "ping":
+        owner.pinged(first as Buffer);
+        return true;
+      case "pong":
+        owner.ponged();
+        return true;
+      case "close":
+        owner.gone(first as number);
+        return true;
+      case "error":
+        // `ws` closes by itself with the right code.
+        owner.failed((first as NodeJS.ErrnoException).code ?? "");
+        return true;
+      default:
+        return super.emit(event, first, second);
+    }
+  }
 }
-function onControlFrame(this: WebSocket): void {
-  (this as Owned)[owner]?.pinged();
-}
-function onClose(this: WebSocket, code: number): void {
-  (this as Owned)[owner]?.gone(code);
-}
-/** `ws` closes by itself with the right code; without a listener the process would die. */
-function onError(this: WebSocket, error: Error): void {
-  (this as Owned)[owner]?.failed((error as NodeJS.ErrnoException).code ?? "");
+
+/**
+ * Pongs that wait, whatever else does: `ws` holds them back while it compresses, and behind a stream that never runs dry a
+ * client is answered all the same. Made for those who ping.
+ */
+class Pongs {
+  waiting = 0;
+  readonly onWritten = (): void => {
+    this.waiting -= 1;
+  };
 }
 
 class WebSocketConnection implements Sink, Held {
   readonly connection: Connection;
-  readonly #webSocket: WebSocket;
+  readonly #webSocket: ServedWebSocket;
   readonly #socket: Duplex;
   readonly #transport: WebSocketTransport;
   readonly #deflating: boolean;
-  #seenAt: number;
+  /** The period in which it was last heard of. */
+  #seenIn: number;
   /** Why it ends, where that is known here. */
   #code: CloseCode | null = null;
   #backlogWarned = false;
   #inflatedBytes = 0;
   #handledCount = 0;
+  #pongs: Pongs | null = null;
+  /** What it has been told in this run; `null` for nothing. */
+  #batch: Batch | null = null;
+  /** Whether more waited after the last write than a socket takes by itself. */
+  #behind = false;
 
-  constructor(webSocket: WebSocket, socket: Duplex, transport: WebSocketTransport, identity: ConnectionIdentity) {
+  constructor(webSocket: ServedWebSocket, socket: Duplex, transport: WebSocketTransport, identity: ConnectionIdentity) {
     this.#webSocket = webSocket;
     this.#socket = socket;
     this.#transport = transport;
     this.#deflating = webSocket.extensions !== "";
-    this.#seenAt = transport.mount.environment.clock.now();
+    this.#seenIn = transport.period;
     this.connection = new Connection(transport.mount.context, identity, this);
-    (webSocket as Owned)[owner] = this;
-    webSocket.on("message", onMessage);
-    webSocket.on("ping", onControlFrame);
-    webSocket.on("pong", onControlFrame);
-    webSocket.on("close", onClose);
-    webSocket.on("error", onError);
+    webSocket.owner = this;
   }
 
   received(data: Buffer, isBinary: boolean): void {
@@ -221,10 +288,20 @@ class WebSocketConnection implements Sink, Held {
   }
 
   touch(): void {
-    this.#seenAt = this.#transport.mount.environment.clock.now();
+    this.#seenIn = this.#transport.period;
   }
 
-  pinged(): void {
+  /** What it asks for is written where everything else is: who reads no answers is a slow reader. */
+  pinged(data: Buffer): void {
+    this.ponged();
+    if (!this.#takes()) return;
+    this.#pongs ??= new Pongs();
+    if (this.#pongs.waiting >= pongsMax) return;
+    this.#pongs.waiting += 1;
+    this.#webSocket.pong(data, false, this.#pongs.onWritten);
+  }
+
+  ponged(): void {
     this.touch();
     this.connection.pinged();
   }
@@ -243,11 +320,12 @@ class WebSocketConnection implements Sink, Held {
     environment.telemetry.warn(`${code} ${path}`, () => text);
   }
 
-  endIfIdle(now: number): void {
+  endIfIdle(period: number): void {
     const { paused, handledCount } = this.connection;
-    if (paused && handledCount !== this.#handledCount) this.#seenAt = now;
+    if (paused && handledCount !== this.#handledCount) this.#seenIn = period;
     this.#handledCount = handledCount;
-    if (now - this.#seenAt < this.#transport.options.idleTimeoutMs) return;
+    // The one in which it was last heard of may have been over a moment later.
+    if (period - this.#seenIn <= sweepsPerTimeout) return;
     if (!paused) return this.connection.end("idle", { kind: "closed" });
     const { environment, path } = this.#transport.mount;
     environment.telemetry.warn(
@@ -265,19 +343,43 @@ class WebSocketConnection implements Sink, Held {
   // --- Sink ---------------------------------------------------------------------------------------------------------
 
   write(data: FrameData): void {
-    if (!this.#takes()) return;
-    if (this.#deflating) this.#webSocket.send(data);
-    else this.#put(toWire(data));
+    if (this.#deflating) return this.#send(data);
+    this.#tell(this.#before().with(toWire(data)));
   }
 
   writeShared(frame: SharedFrame): void {
-    if (!this.#takes()) return;
-    if (this.#deflating) {
-      this.#webSocket.send(frame.data);
-    } else {
-      frame.wire ??= toWire(frame.data);
-      this.#put(frame.wire);
+    const { environment, path, volatileBytesMax } = this.#transport.mount;
+    if (frame.volatile && this.#backlog > volatileBytesMax) {
+      return environment.telemetry.emit("message.dropped", { mount: path, pattern: null, code: "volatile_dropped" });
     }
+    if (this.#deflating) return this.#send(frame.data);
+    frame.wire ??= toWire(frame.data);
+    this.#tell(this.#before().withShared(frame.wire));
+  }
+
+  /** `ws` compresses one message after the other. */
+  #send(data: FrameData): void {
+    if (this.#takes()) this.#webSocket.send(data);
+  }
+
+  #before(): Batch {
+    if (this.#batch !== null) return this.#batch;
+    this.#transport.writeSoon(this);
+    return this.#transport.nothing;
+  }
+
+  #tell(batch: Batch): void {
+    this.#batch = batch;
+    if (batch.bytes > batchBytesMax) this.writeBatch();
+  }
+
+  writeBatch(): void {
+    const batch = this.#batch;
+    this.#batch = null;
+    if (batch === null) return;
+    // Who kept up the last time needs no look at what waits: of thousands each look is a wait for memory.
+    const takes = this.#behind ? this.#takes() : this.#webSocket.readyState === WebSocket.OPEN;
+    if (takes) this.#behind = !this.#socket.write(batch.joined());
   }
 
   close(code: CloseCode): void {
@@ -301,15 +403,8 @@ class WebSocketConnection implements Sink, Held {
     return this.#transport.mount.environment.clock.after(delayMs, task);
   }
 
-  /** What one synchronous run of the program says to a client leaves in one write: a system call costs most of a frame. */
-  #put(frame: Uint8Array): void {
-    if (this.#socket.writableCorked === 0) {
-      this.#socket.cork();
-      this.#transport.uncorkSoon(this.#socket);
-    }
-    this.#socket.write(frame);
-    // A long run must not be taken for a slow reader: the kernel gets its share meanwhile.
-    if (this.#socket.writableLength > corkedBytesMax) this.#socket.uncork();
+  get #backlog(): number {
+    return this.#deflating ? this.#webSocket.bufferedAmount : this.#socket.writableLength;
   }
 
   /**
@@ -320,7 +415,7 @@ class WebSocketConnection implements Sink, Held {
     if (this.#webSocket.readyState !== WebSocket.OPEN) return false;
     const { outgoingBytesMax } = this.#transport.options;
     const { environment, path } = this.#transport.mount;
-    const backlog = this.#deflating ? this.#webSocket.bufferedAmount : this.#socket.writableLength;
+    const backlog = this.#backlog;
     if (backlog <= outgoingBytesMax) {
       if (this.#backlogWarned || backlog < outgoingBytesMax * bounds.warnAt) return true;
       this.#backlogWarned = true;

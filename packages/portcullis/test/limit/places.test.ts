@@ -250,8 +250,8 @@ describe("the only place is free again", () => {
 test("a place given back twice is given back once", () => {
   const places = new Places({ connectionsMax: 2, connectionsPerAddressMax: 2, connectionsPerSubjectMax: 2 });
   const [one, other] = [places.take("a", () => {}), places.take("a", () => {})] as readonly Place[];
-  one?.name("ada", () => {});
-  other?.name("ada", () => {});
+  one?.name({ kind: "k", subject: "ada" }, () => {});
+  other?.name({ kind: "k", subject: "ada" }, () => {});
   expect(places.taken).toEqual({ connections: 2, addresses: 1, subjects: 1 });
   for (let index = 0; index < 3; index += 1) one?.release();
   expect(places.take("a", () => {})).toBeInstanceOf(Place);

@@ -47,10 +47,10 @@ describe("topics", () => {
     const pubsub = new PubSub();
     const [sender, other] = [new Hearer(), new Hearer()];
     pubsub.subscribe("a", sender);
-    pubsub.broadcast("a", "alone", {}, sender);
+    pubsub.broadcast("a", "alone", {}, { from: sender });
     pubsub.subscribe("a", other);
-    pubsub.broadcast("a", "both", {}, sender);
-    pubsub.localBroadcast("a", "local", {}, sender);
+    pubsub.broadcast("a", "both", {}, { from: sender });
+    pubsub.localBroadcast("a", "local", {}, { from: sender });
     expect(sender.events).toEqual([]);
     expect(other.events).toEqual(["a both", "a local"]);
   });

@@ -42,13 +42,13 @@ async function connected(clock: Clock) {
   return { endpoint, client };
 }
 
-const periodMs = idleTimeoutMs / 40;
+const periodMs = idleTimeoutMs / 80;
 const heartbeat = JSON.stringify([null, "1", "phoenix", "heartbeat", {}]);
 
 test("a heartbeat that waits to be read is read first", async () => {
   const clock = new JumpingClock();
   const { endpoint, client } = await connected(clock);
-  clock.at = idleTimeoutMs + periodMs;
+  clock.at = idleTimeoutMs + 2 * periodMs;
   client.send(heartbeat);
   clock.run(periodMs);
   expect(String((await once(client, "message"))[0])).toContain("phx_reply");
@@ -60,13 +60,53 @@ test("a heartbeat that waits to be read is read first", async () => {
   await endpoint.close();
 });
 
-test("who has said nothing goes all the same", async () => {
+test("who was heard as soon as it went on is not looked for in the time before", async () => {
   const clock = new JumpingClock();
   const { endpoint, client } = await connected(clock);
-  clock.at = idleTimeoutMs + periodMs;
-  clock.run(periodMs);
-  expect(endpoint.connectionCount).toBe(1);
-  clock.run(periodMs);
-  expect((await once(client, "close"))[0]).toBe(1001);
+  clock.at = 3 * idleTimeoutMs;
+  // Read in the run that took so long, or in a process that has slept: no timer has noticed yet.
+  client.send(heartbeat);
+  await once(client, "message");
+  for (let period = 0; period < 40; period += 1) {
+    clock.run(periodMs);
+    clock.at += periodMs;
+  }
+  client.send(heartbeat);
+  await once(client, "message");
+  client.terminate();
+  await endpoint.close();
+});
+
+test("a clock that is set, either way, is nobody's silence, and keeps nobody who is silent", async () => {
+  for (const jumpMs of [100 * idleTimeoutMs, -100 * idleTimeoutMs]) {
+    const clock = new JumpingClock();
+    const { endpoint, client } = await connected(clock);
+    clock.at += jumpMs;
+    for (let period = 0; period < 79; period += 1) {
+      clock.run(periodMs);
+      clock.at += periodMs;
+    }
+    client.send(heartbeat);
+    await once(client, "message");
+    const closed = once(client, "close");
+    for (let period = 0; period <= 82; period += 1) {
+      clock.at += periodMs;
+      clock.run(periodMs);
+    }
+    expect((await closed)[0]).toBe(1001);
+    await endpoint.close();
+  }
+});
+
+test("who has said nothing goes all the same, be the process held up all the time", async () => {
+  const clock = new JumpingClock();
+  const { endpoint, client } = await connected(clock);
+  const closed = once(client, "close");
+  for (let period = 0; period <= 82; period += 1) {
+    expect(endpoint.connectionCount).toBe(1);
+    clock.at += 3 * periodMs;
+    clock.run(periodMs);
+  }
+  expect((await closed)[0]).toBe(1001);
   await endpoint.close();
 });

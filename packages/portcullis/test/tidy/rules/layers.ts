@@ -1,13 +1,13 @@
 /** Which folder may import which: the arrows of ARCHITECTURE.md, pointing down only. */
 import { imports, isPackageSource, type Rule, type Source } from "../source.ts";
 
-const base = ["errors", "clock", "outcome"];
+const base = ["errors", "clock", "outcome", "record"];
 const leaves = [...base, "protocol", "token", "limit", "telemetry"];
 const pubsub = [...leaves, "pubsub"];
 const belowSocket = [...pubsub, "presence", "history"];
 const belowTransport = [...belowSocket, "channel", "auth", "socket"];
 const belowEndpoint = [...belowTransport, "transport"];
-const server = [...belowEndpoint, "endpoint", "index"];
+const server = [...belowEndpoint, "listen", "endpoint", "index"];
 
 /**
  * For each folder of src, and each file directly in it: what it may import. A set in the design's line of arrows is
@@ -17,6 +17,7 @@ const mayImport = new Map<string, readonly string[]>([
   ["errors", []],
   ["clock", ["errors"]],
   ["outcome", ["errors"]],
+  ["record", []],
   ["protocol", base],
   ["token", base],
   ["limit", base],
@@ -28,7 +29,8 @@ const mayImport = new Map<string, readonly string[]>([
   ["channel", belowSocket],
   ["socket", [...belowSocket, "channel", "auth"]],
   ["transport", belowTransport],
-  ["endpoint", belowEndpoint],
+  ["listen", belowEndpoint],
+  ["endpoint", [...belowEndpoint, "listen"]],
   ["index", server],
   ["testing", [...server, "client"]],
   ["cli", server],
