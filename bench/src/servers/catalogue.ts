@@ -18,6 +18,7 @@ export interface ServerEntry {
 export const servers = {
   portcullis: { title: "Portcullis", dialect: "phoenix" },
   "portcullis-node-26": { title: "Portcullis, Node 26", dialect: "phoenix", peer: "node-26", runsUnderPeer: true },
+  "portcullis-workers": { title: "Portcullis, 2 workers", dialect: "phoenix", kinds: ["broadcast"] },
   "naive-ws": { title: "naive `ws`", dialect: "plain" },
   "socket.io": { title: "Socket.IO 4.8", dialect: "socket.io" },
   uws: { title: "uWebSockets.js", dialect: "plain", peer: "uws" },

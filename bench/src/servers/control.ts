@@ -51,7 +51,7 @@ export async function listenControl(server: ServerUnderTest): Promise<ControlLis
         }
         return;
       case "cpu":
-        answer(socket, request.id, readCpu());
+        answer(socket, request.id, cpuOf(server));
         return;
       case "memory":
         answer(socket, request.id, await readMemory(request.settleMs));
@@ -101,6 +101,12 @@ export function eachLine(socket: Socket, take: (line: string) => void): void {
 }
 
 /** User and system time of this whole process, its helper threads included. */
+function cpuOf({ cpuOfOthers }: ServerUnderTest): CpuReading {
+  const own = readCpu();
+  const others = cpuOfOthers?.() ?? { userUs: 0, systemUs: 0 };
+  return { userUs: own.userUs + others.userUs, systemUs: own.systemUs + others.systemUs };
+}
+
 export function readCpu(): CpuReading {
   const { user, system } = process.cpuUsage();
   return { userUs: user, systemUs: system };

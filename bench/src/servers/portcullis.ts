@@ -1,5 +1,5 @@
 /** Portcullis as its README has it: a signed token at the edge, one channel, defaults everywhere. */
-import { defineEndpoint, defineSocket, signedToken } from "portcullis";
+import { defineEndpoint, defineSocket, type ListenOptions, signedToken } from "portcullis";
 import {
   benchSecretKeyBase,
   messageEvent,
@@ -25,13 +25,17 @@ const roomChannel = userSocket.channel("room:{name}", { authorize: "everyone" })
   },
 });
 
-export async function startPortcullis(): Promise<ServerUnderTest> {
+export function startPortcullis(): Promise<ServerUnderTest> {
+  return openPortcullis({});
+}
+
+export async function openPortcullis(options: Pick<ListenOptions, "workers">): Promise<ServerUnderTest> {
   const endpoint = defineEndpoint({
     url: { host: "127.0.0.1" },
     secretKeyBase: benchSecretKeyBase,
     sockets: { "/socket": { socket: userSocket, channels: [roomChannel] } },
   });
-  const listening = await endpoint.listen({ port: 0, host: "127.0.0.1" });
+  const listening = await endpoint.listen({ port: 0, host: "127.0.0.1", ...options });
   return {
     port: listening.port,
     publish(payload) {

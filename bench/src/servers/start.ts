@@ -7,6 +7,8 @@ export async function startServer(name: ServerName): Promise<ServerUnderTest> {
     case "portcullis":
     case "portcullis-node-26":
       return (await import("./portcullis.ts")).startPortcullis();
+    case "portcullis-workers":
+      return (await import("./portcullis-workers.ts")).startPortcullisWorkers();
     case "naive-ws":
       return (await import("./naive-ws.ts")).startNaiveWs();
     case "ws-encode-once":

@@ -115,7 +115,8 @@ export class Transports {
     for (const route of this.#routes) {
       const variables = route.match(segments);
       if (variables !== null) {
-        this.#last = { path, route, variables };
+        // A text of its own: a slice would keep the whole URL in memory, and the token in it.
+        this.#last = { path: Buffer.from(path).toString(), route, variables };
         return this.#last;
       }
     }

@@ -18,7 +18,7 @@ import { bounds } from "../../src/limit/bounds.ts";
 import { startGate } from "../limit/support.ts";
 import { deferred } from "../support/world.ts";
 import { afterwards, arena, secretKeyBase } from "./support/arena.ts";
-import { frame, handshakeText, knock, tcp } from "./support/raw.ts";
+import { frame, handshakeText, knock, type RawClient, tcp } from "./support/raw.ts";
 
 const roomForOne = { connectionsMax: 1, connectionsPerAddressMax: 1, connectionsPerSubjectMax: 1 };
 const at = (mode: string): string => `/socket/websocket?vsn=2.0.0&mode=${encodeURIComponent(mode)}`;
@@ -26,8 +26,7 @@ const at = (mode: string): string => `/socket/websocket?vsn=2.0.0&mode=${encodeU
 type Then = (resolve: (value: unknown) => void, fail: (error: unknown) => void) => void;
 
 /** Something that can be awaited, and is no promise. */
-const awaitable = (then: Then, target: object = {}): object =>
-  Object.assign(target, Object.fromEntries([["then", then]]));
+const awaitable = (then: Then, target: object = {}): object => Object.assign(target, { then });
 
 /** What a hook can do in place of answering. */
 const strange: Readonly<Record<string, () => unknown>> = {
@@ -239,6 +238,29 @@ test("an origin that was let in once opens no other door, and none again that ha
   expect(await from("/asked", "https://example.com")).toBe(101);
   open = false;
   expect(await from("/asked", "https://example.com")).toBe(403);
+});
+
+test("who is upgraded only to be told why can send what they like: nobody listens, and nothing breaks", async () => {
+  const refusing = defineSocket({ connect: ({ params }) => (params["mode"] === "no" ? reject("no") : {}) });
+  const world = await arena({
+    sockets: { "/socket": { socket: refusing, channels: [] } },
+  });
+  const explained = (): Promise<RawClient> =>
+    world.enter({ path: at("no"), headers: ["Sec-WebSocket-Protocol: portcullis.explain"] });
+  const attacks: ((client: RawClient) => unknown)[] = [
+    (client) => client.send(frame("x", { masked: false })),
+    (client) => client.send(frame("", { opcode: 9 }), frame("x", { opcode: 10 }), frame("[]")),
+    (client) => client.send(frame("x", { rsv: 7 })),
+    (client) => client.socket.resetAndDestroy(),
+  ];
+  for (const attack of attacks) {
+    const client = await explained();
+    attack(client);
+    await client.ended;
+    expect(client.frames.filter(({ opcode }) => opcode === 10)).toEqual([]);
+  }
+  expect(world.endpoint.connectionCount).toBe(0);
+  expect((await world.knock({ path: at("") })).status).toBe(101);
 });
 
 test("frames behind the handshake, in the same packet, are read once there is somebody to hear them", async () => {
