@@ -123,7 +123,7 @@ interface Sizes {
 const sizes: Record<Scale, Sizes> = {
   full: {
     repeats: 5,
-    otherRepeats: 3,
+    otherRepeats: 1,
     connects: 9_000,
     // V8 needs that many to have compiled the whole of a server's connect path.
     connectWarmUp: 6_000,
@@ -133,8 +133,8 @@ const sizes: Record<Scale, Sizes> = {
     publishesPerSecond: [200, 1_000, 5_000],
     chatRoomSize: 20,
     chatPushesPerSecond: 2_000,
-    warmUpMs: 1_500,
-    windowMs: 3_000,
+    warmUpMs: 1_000,
+    windowMs: 2_000,
     settleMs: 5_000,
     lostAfterMs: 5_000,
     graceMs: 1_000,
