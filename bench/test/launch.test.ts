@@ -6,16 +6,20 @@ import { workloadsOf } from "../src/workloads.ts";
 
 const fromSource = { nodeArguments: ["--import", "tsx", "--conditions=portcullis-source"] };
 
-test("server and generator run, and end, in processes of their own", async () => {
-  const [named] = workloadsOf("smoke").filter(({ name }) => name === "broadcast-1");
-  if (named === undefined) {
-    throw new Error("The workload has another name now.");
-  }
-  const outcome = await launch("naive-ws", named.workload, fromSource);
-  expect(outcome).toMatchObject({ lost: 0, wrong: 0 });
-  // So little work may fall between two ticks of the accounting: that it was read is all one can ask for.
-  expect(outcome.serverCpu).toEqual({ userUs: expect.any(Number), systemUs: expect.any(Number) });
-}, 20_000);
+test.each(["naive-ws", "portcullis-workers"] as const)(
+  "%s and generator run, and end, in processes of their own",
+  async (server) => {
+    const [named] = workloadsOf("smoke").filter(({ name }) => name === "broadcast-1");
+    if (named === undefined) {
+      throw new Error("The workload has another name now.");
+    }
+    const outcome = await launch(server, named.workload, fromSource);
+    expect(outcome).toMatchObject({ lost: 0, wrong: 0 });
+    // So little work may fall between two ticks of the accounting: that it was read is all one can ask for.
+    expect(outcome.serverCpu).toEqual({ userUs: expect.any(Number), systemUs: expect.any(Number) });
+  },
+  20_000,
+);
 
 const installed = serverNames.filter((name) => {
   const { peer } = serverEntry(name);

@@ -9,10 +9,10 @@ import type { ServerUnderTest } from "../src/servers/server.ts";
 import { startServer } from "../src/servers/start.ts";
 import { everyWorkloadOf, workloadsOf } from "../src/workloads.ts";
 
-/** Peers are met in processes of their own, in launch.test.ts, as far as they are installed. */
+/** Others are met in processes of their own, in launch.test.ts, as far as they are installed. */
 const startedHere = serverNames.filter((name) => {
-  const { peer, external } = serverEntry(name);
-  return peer === undefined && !external;
+  const { peer, forks, external } = serverEntry(name);
+  return peer === undefined && !forks && !external;
 });
 
 describe.each(startedHere)("%s", (name: ServerName) => {

@@ -11,6 +11,8 @@ export interface ServerEntry {
   readonly peer?: PeerName;
   /** Whether its process is started with the peer's binary in place of this `node`. */
   readonly runsUnderPeer?: true;
+  /** Whether it starts processes of its own, which run its process's program again. */
+  readonly forks?: true;
   /** Nothing of ours to start: it is there already, at an address somebody gives. */
   readonly external?: true;
 }
@@ -18,7 +20,7 @@ export interface ServerEntry {
 export const servers = {
   portcullis: { title: "Portcullis", dialect: "phoenix" },
   "portcullis-node-26": { title: "Portcullis, Node 26", dialect: "phoenix", peer: "node-26", runsUnderPeer: true },
-  "portcullis-workers": { title: "Portcullis, 2 workers", dialect: "phoenix", kinds: ["broadcast"] },
+  "portcullis-workers": { title: "Portcullis, 2 workers", dialect: "phoenix", kinds: ["broadcast"], forks: true },
   "naive-ws": { title: "naive `ws`", dialect: "plain" },
   "socket.io": { title: "Socket.IO 4.8", dialect: "socket.io" },
   uws: { title: "uWebSockets.js", dialect: "plain", peer: "uws" },
