@@ -11,7 +11,7 @@ export interface Bar {
 const broadcasts = ["broadcast-1", "broadcast-10", "broadcast-100", "broadcast-large-room"] as const;
 type Broadcast = (typeof broadcasts)[number];
 
-/** Against each peer. A peer's own batches are as large as it likes: a hundred messages a tick show what that costs it. */
+/** Against each peer. */
 const broadcastRatiosMax: Partial<Record<ServerName, Record<Broadcast, number>>> = {
   "naive-ws": { "broadcast-1": 0.75, "broadcast-10": 0.1, "broadcast-100": 0.02, "broadcast-large-room": 0.75 },
   "socket.io": { "broadcast-1": 0.57, "broadcast-10": 0.12, "broadcast-100": 0.02, "broadcast-large-room": 0.5 },
