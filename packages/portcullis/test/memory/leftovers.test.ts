@@ -58,10 +58,13 @@ test("of the request a connection came with nothing is kept, neither itself nor 
   const client = new WebSocket(`ws://127.0.0.1:${port}/socket/websocket?vsn=2.0.0&theme=dark&token=${token}`);
   await once(client, "open");
   await expect
-    .poll(async () => {
-      await collected();
-      return requests.map((request) => request.deref());
-    })
+    .poll(
+      async () => {
+        await collected();
+        return requests.map((request) => request.deref());
+      },
+      { timeout: 15_000 },
+    )
     .toEqual([undefined]);
   expect(endpoint.connectionCount).toBe(1);
   client.terminate();

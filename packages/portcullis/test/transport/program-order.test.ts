@@ -126,6 +126,8 @@ async function take(step: Step, n: number, expected: readonly number[][]): Promi
   }
 }
 
+const patiently = { interval: 1, timeout: 15_000 };
+
 /** So many pushes of everybody wait for their replies. */
 async function askAhead(count: number): Promise<void> {
   for (const [index, member] of everybody.entries()) {
@@ -134,7 +136,7 @@ async function askAhead(count: number): Promise<void> {
       send(member, vsn, rooms[0] as string, "ask", `ask${asked}`);
     }
   }
-  await expect.poll(() => everybody.every(({ replies }) => replies.length >= count), { interval: 2 }).toBe(true);
+  await expect.poll(() => everybody.every(({ replies }) => replies.length >= count), patiently).toBe(true);
 }
 
 test("in the order in which it was said", async () => {
@@ -149,9 +151,10 @@ test("in the order in which it was said", async () => {
         else void take(one, n, expected);
       }
       await expect
-        .poll(() => everybody.every(({ heard }, index) => heard.length >= (expected[index] as number[]).length), {
-          interval: 1,
-        })
+        .poll(
+          () => everybody.every(({ heard }, index) => heard.length >= (expected[index] as number[]).length),
+          patiently,
+        )
         .toBe(true);
       expect(everybody.map(({ heard }) => heard)).toEqual(expected);
     }),
