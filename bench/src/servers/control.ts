@@ -103,8 +103,11 @@ export function eachLine(socket: Socket, take: (line: string) => void): void {
 /** User and system time of this whole process, its helper threads included. */
 function cpuOf({ cpuOfOthers }: ServerUnderTest): CpuReading {
   const own = readCpu();
-  const others = cpuOfOthers?.() ?? { userUs: 0, systemUs: 0 };
-  return { userUs: own.userUs + others.userUs, systemUs: own.systemUs + others.systemUs };
+  return cpuOfOthers === undefined ? own : addCpu(own, cpuOfOthers());
+}
+
+export function addCpu(one: CpuReading, other: CpuReading): CpuReading {
+  return { userUs: one.userUs + other.userUs, systemUs: one.systemUs + other.systemUs };
 }
 
 export function readCpu(): CpuReading {

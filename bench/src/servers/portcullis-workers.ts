@@ -4,6 +4,7 @@
  */
 import cluster from "node:cluster";
 import { processCpu } from "../generator/process-cpu.ts";
+import { addCpu } from "./control.ts";
 import { openPortcullis } from "./portcullis.ts";
 import type { ServerUnderTest } from "./server.ts";
 
@@ -18,6 +19,6 @@ export async function startPortcullisWorkers(): Promise<ServerUnderTest> {
     cpuOfOthers: () =>
       Object.values(cluster.workers ?? {})
         .map((worker) => processCpu(worker?.process.pid ?? 0) ?? { userUs: 0, systemUs: 0 })
-        .reduce((sum, one) => ({ userUs: sum.userUs + one.userUs, systemUs: sum.systemUs + one.systemUs })),
+        .reduce(addCpu),
   };
 }

@@ -14,7 +14,10 @@ Reflect.deleteProperty(BareRecord.prototype, "constructor");
 Object.setPrototypeOf(BareRecord.prototype, null);
 Object.freeze(BareRecord.prototype);
 
-/** An empty record that inherits nothing. */
+/** An empty record that inherits nothing, to be filled. */
 export function bareRecord<Value>(): Record<string, Value> {
   return new BareRecord() as Record<string, Value>;
 }
+
+/** One that stays empty: for all those who have nothing to hold. */
+export const emptyRecord: Readonly<Record<string, never>> = Object.freeze(bareRecord<never>());

@@ -8,7 +8,7 @@
  */
 
 import { type ErrorCode, PortcullisError } from "../errors.ts";
-import { isAcceptance, isRejection, isReply, isStop, isThenable, rejectionPayload } from "../outcome.ts";
+import { isAcceptance, isRejection, isReply, isStop, isThenable, rejectionPayload, whenThere } from "../outcome.ts";
 import { closeEvent, errorEvent, isReservedEvent, reasons } from "../protocol/events.ts";
 import type { FrameData } from "../protocol/message.ts";
 import type { Serializer } from "../protocol/serializer.ts";
@@ -416,17 +416,9 @@ export class ChannelProcess implements Subscriber, Channel<unknown, unknown, unk
     }
     const schema = this.runtime.payloads?.get(event as string);
     if (schema === undefined) return handler(payload, this);
-    const checked = checkPayload(schema, payload);
-    return isThenable(checked)
-      ? (checked as Promise<Checked>).then((result) => this.#call(handler, result))
-      : this.#call(handler, checked as Checked);
-  }
-
-  #call(
-    handler: (payload: unknown, channel: Channel<unknown, unknown, unknown>) => unknown,
-    checked: Checked,
-  ): unknown {
-    return checked.ok ? handler(checked.value, this) : checked.reply;
+    return whenThere<Checked, unknown>(checkPayload(schema, payload), (checked) =>
+      checked.ok ? handler(checked.value, this) : checked.reply,
+    );
   }
 
   #conclude(item: Handled, result: unknown): void {

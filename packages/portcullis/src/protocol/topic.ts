@@ -7,7 +7,7 @@
  * @module
  */
 
-import { bareRecord } from "../record.ts";
+import { bareRecord, emptyRecord } from "../record.ts";
 import { isLongerThan } from "./frame.ts";
 
 /** The params a pattern yields: `"room:{room}:doc:{doc}"` gives `{ room: string; doc: string }`, `*` gives `rest`. */
@@ -58,8 +58,6 @@ type FitsSegment<Segment extends string, Pattern extends string> = Pattern exten
 /** Matches a topic and returns its params, or `null`. Linear in the topic's length. */
 export type TopicMatcher = (topic: string) => Readonly<Record<string, string>> | null;
 
-const noParams: Readonly<Record<string, string>> = Object.freeze(Object.create(null) as Record<string, string>);
-
 /**
  * Compiles a pattern.
  *
@@ -86,7 +84,7 @@ export function compilePattern(pattern: string): TopicMatcher {
   if (new Set(names).size !== names.length) {
     throw new TypeError(`Expected each param of the topic pattern "${pattern}" to have a name of its own.`);
   }
-  if (names.length === 0) return (topic) => (topic === pattern ? noParams : null);
+  if (names.length === 0) return (topic) => (topic === pattern ? emptyRecord : null);
   return (topic) => match(topic, segments, wildcard);
 }
 

@@ -12,7 +12,7 @@ import { bounds } from "../limit/bounds.ts";
 import type { FrameData } from "../protocol/message.ts";
 import { Connection, type ConnectionIdentity, type Sink } from "../socket/connection.ts";
 import type { Held } from "./connection-set.ts";
-import type { LongPollMount, Mount } from "./mount.ts";
+import { type LongPollMount, leavesOutVolatile, type Mount } from "./mount.ts";
 
 /** Somebody who waits for messages: a request here, or one at another node. */
 export interface Poll {
@@ -213,10 +213,7 @@ export class LongPollSession implements Sink, Held {
   }
 
   writeShared(frame: SharedFrame): void {
-    const { environment, path, volatileBytesMax } = this.#options.mount;
-    if (frame.volatile && this.#bufferedBytes > volatileBytesMax) {
-      return environment.telemetry.emit("message.dropped", { mount: path, pattern: null, code: "volatile_dropped" });
-    }
+    if (frame.volatile && leavesOutVolatile(this.#options.mount, this.#bufferedBytes)) return;
     this.write(frame.data);
   }
 

@@ -203,6 +203,13 @@ export function createMount(path: string, options: MountOptions, environment: Mo
   return mount;
 }
 
+/** Whether volatile broadcasts are left out for a client for whom so much waits; telemetry is told where they are. */
+export function leavesOutVolatile({ environment, path, volatileBytesMax }: Mount, waitingBytes: number): boolean {
+  if (waitingBytes <= volatileBytesMax) return false;
+  environment.telemetry.emit("message.dropped", { mount: path, pattern: null, code: "volatile_dropped" });
+  return true;
+}
+
 function volatileBytesMaxOf(path: string, slowReaders: unknown = "close"): number {
   if (slowReaders === "close") return Number.POSITIVE_INFINITY;
   if (slowReaders === "drop-volatile") return bounds.volatileBytesMax;

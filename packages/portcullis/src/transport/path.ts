@@ -5,12 +5,10 @@
  */
 
 import { definitionError } from "../errors.ts";
-import { bareRecord } from "../record.ts";
+import { bareRecord, emptyRecord } from "../record.ts";
 
 /** Matches a request's path and returns its variables, or `null`. */
 export type PathMatcher = (segments: readonly string[]) => Readonly<Record<string, string>> | null;
-
-const noVariables: Record<string, string> = Object.freeze(bareRecord<string>());
 
 /** Segments of a path; empty ones don't count, so `//socket//websocket` is `/socket/websocket`, as in Plug. */
 export function splitPath(path: string): readonly string[] {
@@ -30,7 +28,7 @@ export function compilePath(path: string): PathMatcher {
   const hasVariables = pattern.some(({ name }) => name !== null);
   return (segments) => {
     if (segments.length !== pattern.length) return null;
-    const variables = hasVariables ? bareRecord<string>() : noVariables;
+    const variables: Record<string, string> = hasVariables ? bareRecord() : emptyRecord;
     for (let index = 0; index < pattern.length; index += 1) {
       const { name, literal } = pattern[index] as { name: string | null; literal: string | null };
       const segment = segments[index] as string;

@@ -6,7 +6,7 @@
 
 import { isSameIdentity } from "../auth/identity.ts";
 import type { RefusalCode } from "../errors.ts";
-import { parseQuery } from "../socket/params.ts";
+import { bareRecord } from "../record.ts";
 import { type Credential, type RefreshVerdict, retryOnWire } from "../socket/standing.ts";
 import { Attempt } from "./attempt.ts";
 import { enter, identify, withAuthToken } from "./identify.ts";
@@ -38,8 +38,7 @@ async function judge(
   if (request === null || token.length > mount.limits.credentialBytesMax)
     return no("credential_invalid", "credential_invalid");
   // The params of the first time may have held the credential of the first time.
-  const params = parseQuery("", { paramsMax: 1, depthMax: 1 }) ?? {};
-  const identified = await identify(mount, { credential: token, params, session: null, attempt });
+  const identified = await identify(mount, { credential: token, params: bareRecord(), session: null, attempt });
   if (!identified.ok) return toVerdict(identified);
   const { identity, said } = identified;
   // Whoever holds somebody else's token gets to know no more than for a forged one.

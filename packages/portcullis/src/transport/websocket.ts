@@ -17,7 +17,7 @@ import { Connection, type ConnectionIdentity, type Sink } from "../socket/connec
 import { Batch } from "./batch.ts";
 import { ConnectionSet, type Held, type TransportEvents } from "./connection-set.ts";
 import { explainSubprotocol } from "./explain.ts";
-import type { Mount, WebSocketMount } from "./mount.ts";
+import { leavesOutVolatile, type Mount, type WebSocketMount } from "./mount.ts";
 import { toWire, wsErrors } from "./wire.ts";
 
 /** How long a closing handshake may take before the connection is cut. */
@@ -159,7 +159,7 @@ export class WebSocketTransport {
 
   #scheduleSweep(waits = true): () => void {
     const { clock } = this.#mount.environment;
-    const periodMs = this.#options.idleTimeoutMs / sweepsPerTimeout;
+    const periodMs = this.#periodMs;
     const dueAt = clock.now() + periodMs;
     this.#period = this.#periodAt(clock.now());
     return clock.after(periodMs, () => {
@@ -173,9 +173,12 @@ export class WebSocketTransport {
     });
   }
 
+  get #periodMs(): number {
+    return this.#options.idleTimeoutMs / sweepsPerTimeout;
+  }
+
   #periodAt(now: number): number {
-    const periodMs = this.#options.idleTimeoutMs / sweepsPerTimeout;
-    return Math.floor((now - this.#since) / periodMs);
+    return Math.floor((now - this.#since) / this.#periodMs);
   }
 
   #sweep(): void {
@@ -348,10 +351,7 @@ class WebSocketConnection implements Sink, Held {
   }
 
   writeShared(frame: SharedFrame): void {
-    const { environment, path, volatileBytesMax } = this.#transport.mount;
-    if (frame.volatile && this.#backlog > volatileBytesMax) {
-      return environment.telemetry.emit("message.dropped", { mount: path, pattern: null, code: "volatile_dropped" });
-    }
+    if (frame.volatile && leavesOutVolatile(this.#transport.mount, this.#backlog)) return;
     if (this.#deflating) return this.#send(frame.data);
     frame.wire ??= toWire(frame.data);
     this.#tell(this.#before().withShared(frame.wire));
