@@ -1,14 +1,12 @@
 /** `Bun.serve` with its native WebSockets and publish; what it answers is what the naive server answers. Runs under Bun only. */
 import { createTokens } from "portcullis/token";
 import { benchSecretKeyBase, type Payload, roomTopic, tokenMaxAgeSeconds, tokenSalt } from "../scenario.ts";
+import { answer, type NativeSocket } from "./native-rooms.ts";
 import type { ServerUnderTest } from "./server.ts";
 
 /** As much of its types as is used; they would take the place of Node's everywhere else. */
-interface BunSocket {
+interface BunSocket extends NativeSocket {
   readonly data: { readonly userId: string };
-  send(text: string): number;
-  subscribe(topic: string): void;
-  isSubscribed(topic: string): boolean;
 }
 
 interface BunServer {
@@ -50,15 +48,7 @@ export async function startBun(): Promise<ServerUnderTest> {
     },
     websocket: {
       message(socket, data) {
-        const { type, id, room, payload } = JSON.parse(data);
-        if (type === "join") {
-          socket.subscribe(room);
-          socket.send(JSON.stringify({ type: "joined", id, room, userId: socket.data.userId }));
-        } else if (type === "echo" && socket.isSubscribed(room)) {
-          socket.send(JSON.stringify({ type: "reply", id, room, payload }));
-        } else if (type === "say" && socket.isSubscribed(room)) {
-          publish(room, payload);
-        }
+        answer(socket, socket.data.userId, data, publish);
       },
     },
   });

@@ -2,15 +2,13 @@
 import { createRequire } from "node:module";
 import { createTokens } from "portcullis/token";
 import { benchSecretKeyBase, type Payload, roomTopic, tokenMaxAgeSeconds, tokenSalt } from "../scenario.ts";
+import { answer, type NativeSocket } from "./native-rooms.ts";
 import { peersFolder, uwsBinary } from "./peers.ts";
 import type { ServerUnderTest } from "./server.ts";
 
 /** As much of its types as is used; the package is not there when this is compiled. */
-interface UwsSocket {
+interface UwsSocket extends NativeSocket {
   getUserData(): { readonly userId: string };
-  send(text: string): number;
-  subscribe(topic: string): boolean;
-  isSubscribed(topic: string): boolean;
 }
 
 interface UwsRequest {
@@ -63,16 +61,7 @@ export async function startUws(): Promise<ServerUnderTest> {
       );
     },
     message(socket: UwsSocket, data: ArrayBuffer) {
-      const message = JSON.parse(utf8.decode(data));
-      const { type, id, room, payload } = message;
-      if (type === "join") {
-        socket.subscribe(room);
-        socket.send(JSON.stringify({ type: "joined", id, room, userId: socket.getUserData().userId }));
-      } else if (type === "echo" && socket.isSubscribed(room)) {
-        socket.send(JSON.stringify({ type: "reply", id, room, payload }));
-      } else if (type === "say" && socket.isSubscribed(room)) {
-        publish(room, payload);
-      }
+      answer(socket, socket.getUserData().userId, utf8.decode(data), publish);
     },
   });
   const listening = await new Promise((resolve) => app.listen("127.0.0.1", 0, resolve));
